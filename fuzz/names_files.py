@@ -1,0 +1,42 @@
+"""Fuzzes one file format: rows, InputError or FormatError, nothing else. Needs atheris; stands outside the tests.
+
+    python fuzz/names_files.py plain|csv|tsv|json|zone|hosts|adblock|parquet|any [corpus] [-runs=1000000]
+
+The first byte of an input chooses the size of pages, for the rest is what a file holds.
+"""
+
+import os
+import sys
+from functools import partial
+
+import atheris
+
+with atheris.instrument_imports(include=["khien"]):
+    from khien.errors import InputError
+    from khien.sources.files import Files
+
+_PAGES = (1, 3, 17, 64, 1 << 12, 1 << 22)
+
+
+def test_one_input(source: dict[str, str | None], file: int, content: bytes) -> None:
+    """Reads content as a file; whatever but a refusal comes out of it is for atheris to report."""
+    os.ftruncate(file, 0)
+    os.pwrite(file, content[1:], 0)
+    page_bytes = _PAGES[content[0] % len(_PAGES)] if content else 1
+    try:
+        for page in Files((f"/proc/self/fd/{file}",), format=source["format"], page_bytes=page_bytes).read(None):
+            page.rows.validate(full=True)
+    except InputError as error:
+        assert "\n" not in str(error), "an error is one line"
+
+
+def main() -> None:
+    """Takes the format off the command line; the rest is libFuzzer's."""
+    format = sys.argv.pop(1)
+    file = os.memfd_create("names")
+    atheris.Setup(sys.argv, partial(test_one_input, {"format": None if format == "any" else format}, file))
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

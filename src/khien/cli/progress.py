@@ -1,0 +1,70 @@
+"""How far a scan is, on a terminal: a bar with rate and time left; in a pipe, nothing."""
+
+import os
+import stat
+import sys
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from khien import words
+from khien.cli.terminal import number
+from khien.sources.files import progress
+
+
+class Progress:
+    """The bar. It stands on standard error, and steps aside while rows are written to the same terminal."""
+
+    def __init__(self, paths: Sequence[str], language: str) -> None:
+        self._language = language
+        self._sizes = [_size(path) for path in paths]
+        self._bar: Any = None
+        if sys.stderr is not None and sys.stderr.isatty():
+            self._bar = _bar()
+            total = None if None in self._sizes else sum(filter(None, self._sizes))
+            self._task = self._bar.add_task(words.phrase("scanning", language), total=total, rate="")
+            self._started = time.perf_counter()
+
+    def __enter__(self) -> "Progress":
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def move(self, cursor: bytes, rows: int) -> None:
+        """To where the source is (a cursor of ``sources.files``), rows having been read so far."""
+        if self._bar:
+            file, taken = progress(cursor)
+            done = sum(size or 0 for size in self._sizes[:file]) + taken
+            rate = number(rows / max(time.perf_counter() - self._started, 1e-9), self._language)
+            said = words.phrase("rate", self._language, rate=rate)
+            self._bar.update(self._task, completed=done, rate=said)
+
+    @contextmanager
+    def aside(self) -> Generator[None]:
+        """Takes the bar off the screen meanwhile."""
+        if self._bar:
+            self._bar.stop()
+        yield
+        if self._bar:
+            self._bar.start()
+
+
+def _bar() -> Any:
+    from rich.console import Console  # a third of the time until the first finding, so only where somebody watches
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    looks = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[rate]}"))
+    return Progress(*looks, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+
+
+def _size(path: str) -> int | None:
+    """Bytes of a file; None for what has no end in sight."""
+    if path == "-":
+        return None
+    found = os.stat(path)
+    return found.st_size if stat.S_ISREG(found.st_mode) else None

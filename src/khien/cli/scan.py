@@ -1,0 +1,99 @@
+"""``khien scan names``: pages of names in, rows out as they are found."""
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import click
+import pyarrow as pa
+
+from khien import app, pipeline
+from khien.cli.jsonl import Jsonl
+from khien.cli.output import Output
+from khien.cli.progress import Progress
+from khien.cli.tally import Tally
+from khien.model import Register
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the command line says besides the inputs. language: of what people read."""
+
+    language: str
+    protect: Path | None
+    format: str | None
+    min_score: float
+    suppressed: bool
+    output: str | None
+    column: str | None
+    input_format: str | None
+    verbose: bool
+
+
+class Format(Protocol):
+    """How rows are written."""
+
+    def encode(self, batch: pa.RecordBatch, /) -> bytes: ...
+
+
+def names(inputs: Sequence[str], settings: Settings) -> int:
+    """Scans the inputs one after the other; answers the exit status."""
+    started = time.perf_counter()
+    source = app.names(inputs, settings.input_format, settings.column)
+    tally = Tally()
+    with Output(settings.output) as output:
+        detector = app.lookalike(settings.protect)
+        encoded = _format(settings, output, detector.register)
+        with Progress(inputs, settings.language) as progress:
+            for page in pipeline.scan(source, detector):
+                tally.rows += page.rows
+                if page.skipped is not None and page.skipped.num_rows:
+                    tally.skip(page.skipped)
+                rows = encoded.encode(_wanted(page.findings, settings, tally))
+                progress.move(page.cursor, tally.rows)
+                if rows and output.live:
+                    with progress.aside():
+                        output.write(rows)
+                elif rows:
+                    output.write(rows)
+    whole = settings.verbose or (sys.stderr is not None and sys.stderr.isatty())
+    for line in tally.lines(time.perf_counter() - started, settings.language, whole):
+        click.echo(line, err=True)
+    return 1 if tally.found else 0
+
+
+def _wanted(findings: pa.RecordBatch, settings: Settings, tally: Tally) -> pa.RecordBatch:
+    """The findings to write, in their order; the others are only counted."""
+    if settings.min_score:
+        findings = findings.filter(pa.array(findings["score"].to_numpy() >= settings.min_score))
+    known = findings["suppressed"].to_numpy(zero_copy_only=False)
+    tally.found += int((~known).sum())
+    if known.any():
+        tally.suppress(findings.filter(pa.array(known)))
+        return findings if settings.suppressed else findings.filter(pa.array(~known))
+    return findings
+
+
+def _format(settings: Settings, output: Output, register: Register) -> Format:
+    wanted = settings.format or _default(settings.output, output.live)
+    if wanted == "csv":
+        from khien.cli.sheet import Sheet
+
+        return Sheet(settings.suppressed)
+    if wanted == "table":
+        from khien.cli.table import Table
+
+        labels = {name.id: name.label for name in register.names}
+        encoding = sys.stdout.encoding if output.live else "utf-8"
+        return Table(labels, settings.language, None, output.live, encoding)
+    return Jsonl()
+
+
+def _default(path: str | None, live: bool) -> str:
+    """The format of who asked for none."""
+    if path is not None and path.lower().endswith(".csv"):
+        return "csv"
+    return "table" if live else "jsonl"

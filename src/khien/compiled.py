@@ -1,0 +1,228 @@
+"""Kernels: plain functions over numbers and pointers, compiled once per machine, loaded in a tenth of a second.
+
+A kernel is ordinary Python that a test can run as it stands. ``@kernel`` compiles it with numba the first time it is
+called on a machine and keeps the object code; later processes load that object with llvmlite alone, because importing
+numba takes longer than scanning a million names. ``@inner`` marks the functions kernels call.
+
+Kernels allocate nothing and raise nothing: they get pointers to arrays the caller made, and answer a number. The cache
+is the one place where a pure part may touch the disk (a directory of the user's own, mode 0700; each file carries the
+digest of its contents). Calls release the GIL.
+"""
+
+import ctypes
+import hashlib
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from khien.errors import ContractError
+
+_DTYPES = {"u1": np.uint8, "u2": np.uint16, "u4": np.uint32, "u8": np.uint64, "i1": np.int8, "i2": np.int16, "i4": np.int32, "i8": np.int64, "f4": np.float32, "f8": np.float64}  # fmt: skip
+_CTYPES: dict[str, Any] = {
+    "i4": ctypes.c_int32,
+    "i8": ctypes.c_int64,
+    "u4": ctypes.c_uint32,
+    "u8": ctypes.c_uint64,
+    "f8": ctypes.c_double,
+}
+
+
+def cache_directory() -> Path:
+    """Where kernels are kept: ``$KHIEN_CACHE``, else ``$XDG_CACHE_HOME/khien``, else ``~/.cache/khien``."""
+    named = os.environ.get("KHIEN_CACHE")
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "khien"
+
+
+def inner(function: Any) -> Any:
+    """Marks a function that kernels may call; it stays a plain function for everyone else."""
+    function.inner = True
+    return function
+
+
+def _is_inner(value: Any) -> bool:
+    return isinstance(value, FunctionType) and hasattr(value, "inner")
+
+
+def kernel(answer: str, *arguments: str) -> Callable[[Any], "Kernel"]:
+    """Makes a kernel of a function; types are ``u1`` ... ``f8`` for numbers and ``u1*`` for pointers to arrays."""
+
+    def decorate(function: Any) -> "Kernel":
+        return Kernel(function, answer, arguments)
+
+    return decorate
+
+
+class Kernel:
+    """A compiled function. ``plain`` is the same function, interpreted: the reference it is held to."""
+
+    def __init__(self, function: Any, answer: str, arguments: tuple[str, ...]) -> None:
+        self.plain = function
+        self.answer = answer
+        self.arguments = arguments
+        self.__doc__ = function.__doc__
+        self._native: Any = None
+
+    def __call__(self, *values: Any) -> Any:
+        """Pointers are given as contiguous NumPy arrays of the declared type, or as integer addresses."""
+        if self._native is None:
+            self._native = self._load()
+        if len(values) != len(self.arguments):
+            raise ContractError(
+                f"kernel {self.plain.__name__} takes {len(self.arguments)} arguments, was given {len(values)}"
+            )
+        result = _CTYPES[self.answer]()
+        excinfo = ctypes.c_void_p()
+        status = self._native(ctypes.byref(result), ctypes.byref(excinfo), *map(self._argument, self.arguments, values))
+        if status != 0:
+            raise ContractError(f"kernel {self.plain.__name__} failed with status {status}")
+        return result.value
+
+    def _argument(self, declared: str, value: Any) -> Any:
+        if declared[-1] != "*" or isinstance(value, int):
+            return value
+        if value.dtype != _DTYPES[declared[:-1]] or not value.flags.c_contiguous:
+            raise ContractError(f"kernel {self.plain.__name__} takes {declared}, was given {value.dtype}")
+        return value.ctypes.data
+
+    def _load(self) -> Any:
+        types = [ctypes.c_void_p if a[-1] == "*" else _CTYPES[a] for a in self.arguments]
+        prototype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *types)
+        return prototype(_link(self._object()))
+
+    def _object(self) -> bytes:
+        return kept(f"{self.plain.__name__}-{self._key()}.o", self._compile)
+
+    def _key(self) -> str:
+        """Whatever the object code depends on: the sources it is made of, the compilers, the processor."""
+        digest = hashlib.sha256(repr((self.plain.__name__, self.answer, self.arguments, _toolchain())).encode())
+        for name, module in sorted(_modules(self.plain).items()):
+            digest.update(name.encode())
+            digest.update(Path(str(module.__file__)).read_bytes())
+        return digest.hexdigest()[:32]
+
+    def _compile(self) -> bytes:
+        from numba import njit, types  # the only import of numba: half a second and more
+
+        def numba_type(declared: str) -> Any:
+            scalar = {"u": "uint", "i": "int", "f": "float"}[declared[0]] + str(int(declared[1]) * 8)
+            base = getattr(types, scalar)
+            return types.CPointer(base) if declared[-1] == "*" else base
+
+        options = {"_nrt": False, "error_model": "numpy", "nogil": True}
+        made: dict[int, Any] = {}
+
+        def native(function: Any) -> Any:
+            """The function again, its calls to inner functions pointing at their compiled forms."""
+            if id(function) not in made:
+                names = {
+                    k: (native(v) if _is_inner(v) else v)
+                    for k, v in function.__globals__.items()
+                    if k in function.__code__.co_names
+                }
+                copy = FunctionType(
+                    function.__code__,
+                    {**names, "__builtins__": __builtins__, "__name__": function.__module__},
+                    function.__name__,
+                )
+                made[id(function)] = copy if function is self.plain else njit(**options)(copy)
+            return made[id(function)]
+
+        signature = numba_type(self.answer)(*map(numba_type, self.arguments))
+        compiled = njit(signature, no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)(native(self.plain))
+        result = compiled.overloads[signature.args]
+        symbol = result.fndesc.llvm_func_name.encode()
+        return symbol + b"\0" + result.library._get_compiled_object()
+
+
+def kept(name: str, make: Callable[[], bytes]) -> bytes:
+    """What make makes, kept on this machine under a name that says all it depends on."""
+    path = cache_directory() / name
+    body = _read_kept(path)
+    if body is None:
+        body = make()
+        _keep(path, body)
+    return body
+
+
+def warm(*kernels: Kernel) -> None:
+    """Compiles and keeps these kernels if they are not kept yet."""
+    for each in kernels:
+        if each._native is None:
+            each._native = each._load()
+
+
+@cache
+def _toolchain() -> tuple[str, ...]:
+    import llvmlite.binding as llvm
+
+    features = llvm.get_host_cpu_features().flatten()
+    return sys.implementation.cache_tag or "", version("numba"), version("llvmlite"), llvm.get_host_cpu_name(), features
+
+
+def _modules(function: Any, seen: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The modules whose text ends up in the kernel: its own, and those of what it calls or takes constants from."""
+    seen = {} if seen is None else seen
+    module = sys.modules[function.__module__]
+    if module.__name__ not in seen:
+        seen[module.__name__] = module
+        for value in list(vars(module).values()):
+            if _is_inner(value):
+                _modules(value, seen)
+            elif type(value) is type(sys) and value.__name__.startswith("khien."):
+                seen.setdefault(value.__name__, value)
+    return seen
+
+
+@cache
+def _engine() -> Any:
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    machine = llvm.Target.from_default_triple().create_target_machine(codemodel="jitdefault")
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+
+
+def _link(kept: bytes) -> int:
+    import llvmlite.binding as llvm
+
+    symbol, _, code = kept.partition(b"\0")
+    engine = _engine()
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    return engine.get_function_address(symbol.decode())
+
+
+def _read_kept(path: Path) -> bytes | None:
+    """What was kept, if it is whole and nobody else could have written it."""
+    try:
+        owner = path.parent.stat()
+        if owner.st_uid != os.getuid() or owner.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            return None
+        contents = path.read_bytes()
+    except OSError:
+        return None
+    digest, body = contents[:32], contents[32:]
+    return body if hashlib.sha256(body).digest() == digest else None
+
+
+def _keep(path: Path, body: bytes) -> None:
+    """Best effort: without a place to write, kernels are compiled anew in each process."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(hashlib.sha256(body).digest() + body)
+        os.replace(file.name, path)
+    except OSError:
+        pass

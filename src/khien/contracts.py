@@ -1,0 +1,144 @@
+"""The platform on one page: every other file keeps one of these contracts or uses one.
+
+Parts have no base class: a part is a frozen dataclass whose fields are its configuration.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from khien import model
+
+
+class Page(NamedTuple):
+    """Rows, where to resume once they are safely stored, and what was set aside on the way (schema.SKIPPED)."""
+
+    rows: pa.RecordBatch
+    cursor: bytes
+    skipped: pa.RecordBatch | None = None
+
+
+class Source(Protocol):
+    """Yields observables."""
+
+    name: ClassVar[str]
+    yields: ClassVar[pa.Schema]
+    replayable: ClassVar[bool]  # False: a listener; it spools, only what may be stored, before it yields
+
+    def read(self, cursor: bytes | None, /) -> Iterator[Page]:
+        """What cursor does not cover, in the source's own order; may repeat rows, never skips one.
+
+        A live source yields at least every 0.25 s (an empty page counts). May be abandoned at any page.
+        """
+        ...
+
+
+class Fold(Protocol):
+    """Many rows in, fewer out, before they land: for volume or privacy."""
+
+    name: ClassVar[str]
+    reads: ClassVar[pa.Schema]
+    by: ClassVar[tuple[str, ...]]
+    yields: ClassVar[pa.Schema]
+
+    def __call__(self, batch: pa.RecordBatch, /) -> pa.RecordBatch: ...
+
+    def merge(self, partials: pa.RecordBatch, /) -> pa.RecordBatch:
+        """Commutative and associative: partials in any order and grouping give the same rows."""
+        ...
+
+
+class Detector(Protocol):
+    """A pure function from a batch to findings: no clock, network, disk, chance or memory of earlier batches.
+
+    Splitting or merging batches never changes its findings, as long as rows that share ``by`` stay together.
+    """
+
+    name: ClassVar[str]
+    reads: ClassVar[pa.Schema]
+    by: ClassVar[tuple[str, ...]]  # () = row by row
+    beside: ClassVar[Mapping[str, pa.Schema]]  # further tables: split by the same key where they have it, else whole
+
+    def __call__(self, batch: pa.RecordBatch, /, **beside: pa.Table) -> pa.RecordBatch:
+        """schema.FINDINGS"""
+        ...
+
+
+class Engine(Protocol):
+    """Runs a detector over data it holds by reference; findings come home by value."""
+
+    name: ClassVar[str]
+
+    def run(
+        self, detector: Detector, data: ds.Dataset | pa.RecordBatchReader, /, **beside: ds.Dataset | pa.Table
+    ) -> Iterator[pa.RecordBatch]: ...
+
+
+class Landed(NamedTuple):
+    """Rows that are staged under an id, not yet visible."""
+
+    table: str
+    id: str
+    rows: int
+
+
+class Store(Protocol):
+    """Bulk tables by reference, records by value."""
+
+    name: ClassVar[str]
+
+    def land(self, table: str, rows: pa.RecordBatch, /, *, id: str) -> Landed:
+        """Stages rows; the same id replaces itself."""
+        ...
+
+    def save(
+        self,
+        *records: model.Record,
+        landed: Sequence[Landed] = (),
+        cursor: tuple[str, bytes] | None = None,
+        expect: int | None = None,
+    ) -> int:
+        """Rows, records and cursor become visible in one transaction, or none do; answers the new version.
+
+        Moved meanwhile (``expect`` is not the version met): ConflictError.
+        """
+        ...
+
+    def cursor(self, source: str, /) -> bytes | None: ...
+
+    def scan(self, table: str, /) -> ds.Dataset: ...
+
+    def lookup(self, table: str, column: str, values: pa.Array, /) -> pa.Table: ...
+
+    def load(self, kind: type[model.Record], id: str, /) -> model.Record | None: ...
+
+    def find(
+        self, kind: type[model.Record], /, *, after: str = "", limit: int = 100, **equal: Any
+    ) -> Sequence[model.Record]: ...
+
+    def put(self, blob: bytes, /) -> str: ...
+
+    def get(self, digest: str, /) -> bytes: ...
+
+    def expire(self, table: str, before: datetime, /) -> int: ...
+
+
+class Encoder(Protocol):
+    """Carries what we share into a document."""
+
+    media_type: ClassVar[str]
+    carries: ClassVar[type]
+
+    def encode(self, records: Iterable[model.Record], /) -> bytes: ...
+
+
+class Decoder(Protocol):
+    """Reads a document: records, or FormatError and nothing else, bounded in time and memory."""
+
+    media_type: ClassVar[str]
+    carries: ClassVar[type]
+
+    def decode(self, document: bytes, /) -> Iterator[model.Record]: ...

@@ -1,0 +1,1 @@
+"""Detectors: what we find, one file each."""

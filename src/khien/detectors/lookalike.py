@@ -1,0 +1,126 @@
+"""Names that imitate a protected name: a thin detector over the knowledge in ``names``."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from khien import schema
+from khien.compiled import kept
+from khien.model import Register
+from khien.names import program, scan
+from khien.names.explain import Explained, explain
+from khien.names.register import LureGroup
+
+KIND = "domain"
+LEAST = -4.6  # log-odds, a score of 0.01: below, a match has too little beside it to be called a finding
+
+_SOURCES = Path(program.__file__).parent  # the tables depend on how they are made
+
+
+@dataclass(frozen=True)
+class Lookalike:
+    """Finds which protected name each domain name imitates, and how.
+
+    register: the protected names; lures: words attackers put beside them. fold, lexicon, popular: the contents of the
+    files of these names in ``data``, unpacked; suffixes: a public suffix list. A finding's subject is the name in lower
+    case without trailing dot, its claim the protected name's id, its span characters of the subject.
+    """
+
+    name: ClassVar[str] = "lookalike"
+    reads: ClassVar[pa.Schema] = pa.schema([schema.NAMES.field("name")])
+    by: ClassVar[tuple[str, ...]] = ()
+    beside: ClassVar[Mapping[str, pa.Schema]] = {}
+
+    register: Register
+    lures: tuple[LureGroup, ...]
+    fold: bytes
+    lexicon: bytes
+    popular: bytes
+    suffixes: bytes
+
+    def __call__(self, batch: pa.RecordBatch, /) -> pa.RecordBatch:
+        """schema.FINDINGS of names; a null is passed over."""
+        column = pc.fill_null(batch.column("name"), "")
+        _, offsets, row = column.buffers()
+        brands = [each.label for each in self.register.names]
+        subjects: list[str] = []
+        claims: list[str] = []
+        scores: list[float] = []
+        told: list[Explained] = []
+        if len(column) and row is not None:
+            ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
+            for found in program.run(self.program, ends, np.frombuffer(row, np.uint8), LEAST):
+                names = pc.utf8_lower(column.take(pa.array(found.numbers[:, scan.ROW])))
+                for name, line in zip(names.to_pylist(), found.numbers.tolist(), strict=True):
+                    subjects.append(name.removesuffix("."))
+                    claims.append(self.register.names[self.program.words[line[scan.WORD]].owner].id)
+                    told.append(explain(self.program, brands, subjects[-1], line))
+                scores += found.scores.tolist()
+        return _findings(subjects, claims, scores, told)
+
+    @property
+    def program(self) -> program.Program:
+        """The tables the scan reads, made once and kept on this machine."""
+        return _program(self)
+
+
+@lru_cache(maxsize=8)
+def _program(detector: Lookalike) -> program.Program:
+    inputs = (detector.fold, detector.lexicon, detector.popular, detector.suffixes)
+    digest = hashlib.sha256(msgspec.msgpack.encode((detector.register, detector.lures)))
+    for each in (*inputs, *(file.read_bytes() for file in sorted(_SOURCES.glob("*.py")))):
+        digest.update(hashlib.sha256(each).digest())
+
+    def make() -> bytes:
+        return program.build(detector.register, detector.lures, *inputs).pack()
+
+    return program.Program.unpack(kept(f"names-{digest.hexdigest()[:32]}.npz", make))
+
+
+def _findings(subjects: list[str], claims: list[str], scores: list[float], told: list[Explained]) -> pa.RecordBatch:
+    n = len(subjects)
+    ids = [
+        schema.finding_id(Lookalike.name, KIND, subject, claim) for subject, claim in zip(subjects, claims, strict=True)
+    ]
+    reasons = [reason for each in told for reason in each.reasons]
+    params = [pair for _, pairs in reasons for pair in pairs.items()]
+    columns: dict[str, pa.Array] = {
+        "id": pa.array(ids, pa.binary(32)),
+        "detector": pa.repeat(pa.scalar(Lookalike.name), n),
+        "kind": pa.repeat(pa.scalar(KIND), n),
+        "subject": pa.array(subjects, pa.string()),
+        "claim": pa.array(claims, pa.string()),
+        "score": pa.array(scores, pa.float64()),
+        "techniques": pa.array([each.techniques for each in told], schema.FINDINGS.field("techniques").type),
+        "span": pa.array([each.span for each in told], schema.FINDINGS.field("span").type),
+        "suppressed": pa.array([each.suppressed for each in told], pa.bool_()),
+        "reasons": pa.ListArray.from_arrays(
+            _offsets([len(each.reasons) for each in told]),
+            pa.StructArray.from_arrays(
+                [
+                    pa.array([code for code, _ in reasons], pa.string()),
+                    pa.MapArray.from_arrays(
+                        _offsets([len(pairs) for _, pairs in reasons]),
+                        pa.array([key for key, _ in params], pa.string()),
+                        pa.array([value for _, value in params], pa.string()),
+                    ),
+                ],
+                fields=list(schema.REASON),
+            ),
+        ),
+    }
+    return pa.RecordBatch.from_arrays(
+        [columns.get(field.name, pa.nulls(n, field.type)) for field in schema.FINDINGS], schema=schema.FINDINGS
+    )
+
+
+def _offsets(lengths: list[int]) -> pa.Array:
+    return pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))

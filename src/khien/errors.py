@@ -1,0 +1,52 @@
+"""Everything Khiên raises, one branch per reaction of the caller.
+
+A message names the thing, the place (file, line, field) and what would be right.
+"""
+
+
+class Error(Exception):
+    """The root: catch it only where a person is told."""
+
+
+class InputError(Error):
+    """Fix what you gave us."""
+
+
+class ObservableError(InputError):
+    """A name, URL, address or number that is none."""
+
+
+class FormatError(InputError):
+    """A document that does not keep its format."""
+
+
+class ConfigError(InputError):
+    """A setting that is missing, unknown or of the wrong kind."""
+
+
+class UnavailableError(Error):
+    """Try again later."""
+
+
+class ConflictError(Error):
+    """Somebody moved it meanwhile: read again, decide again."""
+
+
+class RefusedError(Error):
+    """Ask someone who may decide."""
+
+
+class SharingError(RefusedError):
+    """This may not leave, or not to this partner."""
+
+
+class TransitionError(RefusedError):
+    """This step does not follow from the state it is in."""
+
+
+class CustodyError(Error):
+    """Stop, and call the evidence officer."""
+
+
+class ContractError(Error):
+    """A part broke its contract: report a bug."""

@@ -1,0 +1,1 @@
+"""Folds: many rows in, fewer out, before they land."""

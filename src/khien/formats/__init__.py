@@ -1,0 +1,1 @@
+"""Formats: how what we share is written and read."""

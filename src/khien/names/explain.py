@@ -1,0 +1,169 @@
+"""Why: the numbers of a finding as techniques and reasons, codes with parameters that ``words`` renders.
+
+Technique names are the field's (dnstwist, openSquat and the papers they cite); each says one thing that was done to the
+word or with it.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from khien.names import match, place, scan
+from khien.names.program import LISTS, Program
+from khien.names.words import Word
+
+NEIGHBOURS = dict(
+    zip(
+        "qwertyuiopasdfghjklzxcvbnm1234567890",
+        "wa qeas wrsd etdf ryfg tugh yijh uokj iplk ol qwsz awedxz serfcx drtgvc ftyhbv gyujnb huikmn jiolm kop asx zsdc "
+        "xdfv cfgb vghn bhjm njk 2q 13qw 24we 35er 46rt 57ty 68yu 79ui 80io 9op".split(),
+        strict=True,
+    )
+)  # QWERTY
+_FORMS = {match.TRANSPOSED: "transposition", match.INSERTED: "insertion", match.SUBSTITUTED: "substitution", match.OMITTED: "omission"}  # fmt: skip
+_CHANGES = {
+    match.ALIKE: ("ascii-lookalike",),
+    match.HYPHENATED: ("hyphenation",),
+    match.ALIKE_HYPHENATED: ("ascii-lookalike", "hyphenation"),
+    match.DOTTED: ("dot-split",),
+    match.ALIKE_DOTTED: ("ascii-lookalike", "dot-split"),
+    match.TWO_EDITS: ("two-edits",),
+}
+
+Reason = tuple[str, dict[str, str]]
+
+
+class Explained(NamedTuple):
+    """Which characters matched, what was done, why we say so, and whether it is known good after all."""
+
+    span: tuple[int, int]
+    techniques: list[str]
+    reasons: list[Reason]
+    suppressed: bool
+
+
+def explain(program: Program, brands: Sequence[str], subject: str, numbers: list[int]) -> Explained:
+    """Explains a finding about subject, the name in lower case; brands: labels by owner, numbers: one row of scan's."""
+    word = program.words[numbers[scan.WORD]]
+    brand = brands[word.owner]
+    start, end = numbers[scan.START], numbers[scan.END]
+    part = subject[start:end]
+    techniques = [*_script(numbers, part), *_change(word.text, part, numbers[scan.RANK])]
+    reasons: list[Reason] = [(code, {"brand": brand, "word": word.text, "part": part}) for code in techniques]
+    for code in _structure(subject, word, numbers):
+        techniques.append(code)
+        reasons.append((code, _structure_params(code, brand, word.text, subject, numbers)))
+    reasons += _signs(brand, subject, numbers)
+    if numbers[scan.N_LURES]:
+        techniques.append("lure")
+    known = _known_good(program, brands, subject, numbers)
+    suppressed = known is not None and known[0] != "unverified-estate"
+    if known:
+        reasons = [known, *reasons] if suppressed else [*reasons, known]
+    return Explained((start, end), techniques, reasons, suppressed)
+
+
+def _script(numbers: list[int], part: str) -> list[str]:
+    """How letters of other scripts or with marks stand in."""
+    if numbers[scan.SCRIPTS] & scan.HAS_ALIKE:
+        return ["homoglyph", "mixed-script"] if numbers[scan.SCRIPTS] & scan.HAS_MIXED else ["homoglyph"]
+    return ["diacritics"] if numbers[scan.SCRIPTS] & scan.HAS_MARKED else []
+
+
+def _change(word: str, part: str, rank: int) -> list[str]:
+    """How the letters were changed."""
+    change, form = divmod(rank, 8)
+    if change != match.ONE_EDIT:
+        return list(_CHANGES.get(change, ()))
+    techniques = [_FORMS[form]]
+    if not part.isascii() or part.startswith("xn--"):
+        return techniques
+    at = next((i for i, (a, b) in enumerate(zip(word, part, strict=False)) if a != b), min(len(word), len(part)))
+    if form == match.INSERTED and part[at : at + 1] in (part[at - 1 : at], part[at + 1 : at + 2]):
+        techniques = ["repetition"]
+    elif form == match.SUBSTITUTED and at < len(part):
+        was, now = word[at], part[at]
+        if (ord(was) ^ ord(now)).bit_count() == 1:
+            techniques.append("bitsquat")
+        if now in NEIGHBOURS.get(was, ""):
+            techniques.append("neighbouring-key")
+    return techniques
+
+
+def _structure(subject: str, word: Word, numbers: list[int]) -> list[str]:
+    """Where in the name the word stands."""
+    codes = []
+    if numbers[scan.CAMPAIGN]:
+        codes.append("campaign")
+    if numbers[scan.OFFICIAL_END] >= 0:
+        codes.append("official-in-subdomain")
+    elif numbers[scan.BENEATH]:
+        codes.append("subdomain")
+    elif numbers[scan.WHOLE]:
+        if numbers[scan.RANK] < 8 and not numbers[scan.SCRIPTS]:
+            codes.append("tld-swap")
+    else:
+        codes.append("combosquat")
+    if word.short:
+        codes.append("short-word")
+    return codes
+
+
+def _structure_params(code: str, brand: str, word: str, subject: str, numbers: list[int]) -> dict[str, str]:
+    part = subject[numbers[scan.START] : numbers[scan.END]]
+    params = {"brand": brand, "word": word}
+    if code == "subdomain":
+        return {**params, "domain": subject[numbers[scan.REGISTRABLE_AT] :]}
+    if code == "official-in-subdomain":
+        return {"brand": brand, "official": subject[numbers[scan.START] : numbers[scan.OFFICIAL_END]]}
+    if code == "tld-swap":
+        return {**params, "suffix": subject[numbers[scan.SUFFIX_AT] :]}
+    if code == "campaign":
+        return {**params, "part": part}
+    return params
+
+
+def _signs(brand: str, subject: str, numbers: list[int]) -> list[Reason]:
+    """What stands beside the word."""
+    signs: list[Reason] = []
+    count = min(numbers[scan.N_LURES], 3)
+    places = numbers[scan.LURES : scan.LURES + 2 * count]
+    lures = sorted({(a, b) for a, b in zip(places[::2], places[1::2], strict=True)})
+    if lures:
+        text = ", ".join(dict.fromkeys(subject[a:b] for a, b in lures))
+        signs.append(
+            ("brand-lure", {"brand": brand, "lures": text}) if numbers[scan.OWN_LURES] else ("lure", {"lures": text})
+        )
+    if numbers[scan.DIGITS] > 1:
+        signs.append(("digits", {"part": "".join(filter(str.isdigit, subject))}))
+    if numbers[scan.ORDINARY] >= 0:
+        ordinary = subject[numbers[scan.ORDINARY] : numbers[scan.ORDINARY + 1]]
+        signs.append(("inside-word", {"word": subject[numbers[scan.START] : numbers[scan.END]], "ordinary": ordinary}))
+    suffix = subject[numbers[scan.SUFFIX_AT] :]
+    if numbers[scan.HOSTING]:
+        signs.append(("hosting", {"suffix": suffix}))
+    elif numbers[scan.TOP] & place.CHEAP:
+        signs.append(("cheap-suffix", {"suffix": suffix}))
+    elif not numbers[scan.TOP] & (place.HOME | place.GENERIC):
+        signs.append(("foreign-suffix", {"suffix": suffix}))
+    return signs
+
+
+def _known_good(program: Program, brands: Sequence[str], subject: str, numbers: list[int]) -> Reason | None:
+    """The estate or the list of popular names that speaks for it."""
+    value = numbers[scan.ESTATE]
+    unverified: Reason | None = None
+    if value >= 0:
+        owner, domain, supplied = program.estate_rows[value >> place.ROW_SHIFT]
+        written = subject[numbers[scan.ESTATE_AT] :]
+        if not value & place.VERIFIED:
+            if owner >= 0:
+                unverified = ("unverified-estate", {"brand": brands[owner], "domain": written})
+        elif owner < 0:
+            return "reserved-suffix", {"suffix": written, "source": domain.source}
+        else:
+            code = "supplier" if supplied else "own-estate"
+            return code, {"brand": brands[owner], "domain": written, "source": domain.source}
+    if numbers[scan.POPULAR_AT] >= 0:
+        written = subject[numbers[scan.POPULAR_AT] :]
+        return "popular", {"domain": written, "list": LISTS[numbers[scan.POPULAR_LIST]]}
+    return unverified

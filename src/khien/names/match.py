@@ -1,0 +1,279 @@
+"""Where a word stands in a name, and by which change: the matcher's inner functions.
+
+Every way of imitating a word leaves some three-letter piece of it intact in *shape space*, where letters that look
+alike are one letter, ``m w d`` are the pairs ``rn vv cl``, and separators are gone. So the scan looks only for such
+pieces (words.grams), and what is here says exactly what stands around one:
+
+- the shape equals the word's: exact, look-alikes, hyphens or dots put between its letters;
+- one optimal-string-alignment edit (Damerau, each substring edited once) inside one label, words of 5 letters and more;
+- two such edits, words of 11 letters and more, the first letter and the last left as they were.
+
+``reference.py`` says the same without pieces, plainly and slowly; both must find the same.
+"""
+
+from khien.compiled import inner
+from khien.names.text import DOT, is_separator
+
+# How a word was changed, from the most to the least telling; a lower rank wins. rank = change * 8 + form
+EXACT, ALIKE, HYPHENATED, ALIKE_HYPHENATED, DOTTED, ALIKE_DOTTED, ONE_EDIT, TWO_EDITS = 0, 1, 2, 3, 4, 5, 6, 7
+TRANSPOSED, INSERTED, SUBSTITUTED, OMITTED = 0, 1, 2, 3  # forms of ONE_EDIT; of TWO_EDITS: how the lengths differ
+NO_MATCH = 99
+ALIKE_LEAST, HYPHEN_LEAST, DOT_LEAST, ONE_LEAST, TWO_LEAST = 4, 5, 6, 5, 11  # letters a word needs
+
+
+@inner
+def same(text, at, word, first, length):
+    """Whether text[at:at + length] is word[first:first + length]."""
+    for i in range(length):
+        if text[at + i] != word[first + i]:
+            return False
+    return True
+
+
+@inner
+def fits_beside(text, here, since, until, word, first, at, n):
+    """Whether a window with word[at:at + 4] standing at text[here] can be one edit away.
+
+    The edit is on one side of the four, so at the other the next letter is the word's, or the word ends there.
+    """
+    if here + 4 > until or not same(text, here, word, first + at, 4):
+        return False
+    before = at == 0 or (here > since and text[here - 1] == word[first + at - 1])
+    return before or at + 4 == n or (here + 4 < until and text[here + 4] == word[first + at + 4])
+
+
+@inner
+def shape_change(text, start, end, word, first, length):
+    """How text[start:end], whose shape is the word's, differs from it: a change, or NO_MATCH.
+
+    A digit of the word is matched by itself only; letters are matched by what looks like them.
+    """
+    changed = 0
+    hyphens = 0
+    dots = 0
+    i = 0
+    at = start
+    while i < length:
+        if at >= end:
+            return NO_MATCH
+        c = text[at]
+        w = word[first + i]
+        if c == DOT:
+            dots = 1
+            at += 1
+        elif is_separator(c):
+            hyphens = 1
+            at += 1
+        elif c == w:
+            i += 1
+            at += 1
+        elif 48 <= w <= 57:
+            return NO_MATCH
+        elif w == 109 or w == 119 or w == 100:  # m w d: two letters of the text, or nothing
+            if at + 1 >= end or is_separator(text[at + 1]):
+                return NO_MATCH
+            changed = 1
+            i += 1
+            at += 2
+        elif c == 109 or c == 119 or c == 100:  # and the other way round
+            changed = 1
+            i += 2
+            at += 1
+        else:
+            changed = 1
+            i += 1
+            at += 1
+    if at != end or i != length:
+        return NO_MATCH
+    if dots:
+        change = ALIKE_DOTTED if changed else DOTTED
+        least = DOT_LEAST
+    elif hyphens:
+        change = ALIKE_HYPHENATED if changed else HYPHENATED
+        least = HYPHEN_LEAST
+    else:
+        change = ALIKE if changed else EXACT
+        least = ALIKE_LEAST if changed else 0
+    return change if length >= least else NO_MATCH
+
+
+@inner
+def edit_forward(text, start, until, word, first, n):
+    """One edit between the word and a window that begins at start inside text[start:until].
+
+    Answers ``form * 4 + (window length - n) + 1`` of the best form, or -1.
+    """
+    i = 0
+    while i < n and start + i < until and text[start + i] == word[first + i]:
+        i += 1
+    if i == n:
+        return -1
+    here = start + i
+    left = n - i
+    if (
+        left > 1
+        and start + n <= until
+        and text[here] == word[first + i + 1]
+        and text[here + 1] == word[first + i]
+        and same(text, here + 2, word, first + i + 2, left - 2)
+    ):
+        return TRANSPOSED * 4 + 1
+    if start + n + 1 <= until and same(text, here + 1, word, first + i, left):
+        return INSERTED * 4 + 2
+    if start + n <= until and same(text, here + 1, word, first + i + 1, left - 1):
+        return SUBSTITUTED * 4 + 1
+    if start + n - 1 <= until and same(text, here, word, first + i + 1, left - 1):
+        return OMITTED * 4
+    return -1
+
+
+@inner
+def within_two(text, start, length, word, first, n, rows):
+    """Whether text[start:start + length] and the word are at most two edits apart (optimal string alignment).
+
+    rows: room for three rows of the usual table, 64 numbers each, of which a band of five is filled.
+    """
+    for j in range(3):
+        rows[64 + j] = j
+    for i in range(1, length + 1):
+        now = 64 * ((i + 1) % 3)
+        before = 64 * (i % 3)
+        older = 64 * ((i + 2) % 3)
+        low = max(0, i - 2)
+        high = min(n, i + 2)
+        if low == 0:
+            rows[now] = i
+            low = 1
+        else:
+            rows[now + low - 1] = 9
+        least = rows[now + low - 1]
+        for j in range(low, high + 1):
+            best = rows[before + j - 1] + (0 if text[start + i - 1] == word[first + j - 1] else 1)
+            best = min(best, rows[now + j - 1] + 1)
+            if j < i + 2:
+                best = min(best, rows[before + j] + 1)
+            if (
+                i > 1
+                and j > 1
+                and text[start + i - 1] == word[first + j - 2]
+                and text[start + i - 2] == word[first + j - 1]
+            ):
+                best = min(best, rows[older + j - 2] + 1)
+            rows[now + j] = best
+            least = min(least, best)
+        if least > 2:
+            return False
+    return rows[64 * ((length + 1) % 3) + n] <= 2
+
+
+@inner
+def run_forward(text, at, until, word, i, behind):
+    """How many characters text[at:until] and word[i:behind] share from their beginnings."""
+    length = min(until - at, behind - i)
+    for k in range(length):
+        if text[at + k] != word[i + k]:
+            return k
+    return length
+
+
+@inner
+def run_backward(text, since, at, word, first, i):
+    """The same from the ends of text[since:at] and word[first:i]."""
+    length = min(at - since, i - first)
+    for k in range(1, length + 1):
+        if text[at - k] != word[i - k]:
+            return k - 1
+    return length
+
+
+@inner
+def reaches(text, since, at, until, word, first, i, behind, step, edits):
+    """Whether the rest of the word fits the text from here with so many edits, going forward (step 1) or back (-1)."""
+    if step > 0:
+        shared = run_forward(text, at, until, word, i, behind)
+        i += shared
+        at += shared
+        return i == behind or (edits > 0 and behind - i <= edits)
+    shared = run_backward(text, since, at, word, first, i)
+    return i - shared == first or (edits > 0 and i - shared - first <= edits)
+
+
+@inner
+def after_one(text, since, at, until, word, first, i, behind, step, edits):
+    """The same, where the next thing is an edit: the best of the four kinds, then ``reaches``."""
+    if step > 0:
+        shared = run_forward(text, at, until, word, i, behind)
+    else:
+        shared = -run_backward(text, since, at, word, first, i)
+    i += shared
+    at += shared
+    swap = 2 * step
+    fits = reaches(text, since, at + step, until, word, first, i + step, behind, step, edits)
+    fits = fits or reaches(text, since, at + step, until, word, first, i, behind, step, edits)
+    fits = fits or reaches(text, since, at, until, word, first, i + step, behind, step, edits)
+    return fits or reaches(text, since, at + swap, until, word, first, i + swap, behind, step, edits)
+
+
+@inner
+def strewn(text, since, until, near, word, first, n):
+    """Whether all letters of the word but two stand within two places of where they would, were it to begin at near.
+
+    Necessary for two edits, and cheap.
+    """
+    lost = 0
+    for i in range(n):
+        there = False
+        for j in range(max(since, near + i - 2), min(until, near + i + 3)):
+            there = there or text[j] == word[first + i]
+        if not there:
+            lost += 1
+            if lost > 2:
+                return False
+    return True
+
+
+@inner
+def two_edits(text, since, until, near, word, first, n, rows):
+    """The best window of text[since:until] that is two edits from the word and begins at most two beside near.
+
+    Answers ``form * 4096 + start * 8 + length - n + 2`` or -1; a form says by how much the lengths differ.
+    """
+    found = -1
+    if not strewn(text, since, until, near, word, first, n):
+        return found
+    for start in range(max(since, near - 2), near + 3):
+        for length in range(n - 2, n + 3):
+            form = abs(length - n)
+            if (
+                start + length <= until
+                and text[start] == word[first]
+                and text[start + length - 1] == word[first + n - 1]
+                and (found < 0 or form < found // 4096)
+                and within_two(text, start, length, word, first, n, rows)
+            ):
+                found = form * 4096 + start * 8 + length - n + 2
+    return found
+
+
+@inner
+def shape_at(text, codes, letter, n_codes, at, shapes, shape_first, n_shape, letters, first, n):
+    """Whether the word's shape stands at codes[at:]; answers ``end << 8 | change``, or -1."""
+    behind = at + n_shape
+    if at < 0 or behind > n_codes or not same(codes, at, shapes, shape_first, n_shape):
+        return -1
+    start = letter[at]
+    last = letter[behind - 1]
+    if (at > 0 and letter[at - 1] == start) or (behind < n_codes and letter[behind] == last):
+        return -1  # it would begin or end in the middle of m, w or d
+    change = shape_change(text, start, last + 1, letters, first, n)
+    return -1 if change == NO_MATCH else (last + 1) << 8 | change
+
+
+@inner
+def touches_boundary(text, start, end, n):
+    """Whether a label's edge, a separator or a digit stands at one side of text[start:end] at least."""
+    if start == 0 or end == n:
+        return True
+    before = text[start - 1]
+    behind = text[end]
+    return before < 97 or behind < 97

@@ -1,0 +1,1 @@
+"""Where observables come from: one file a source."""

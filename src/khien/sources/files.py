@@ -1,0 +1,385 @@
+"""Names from files and standard input, whatever way they are written down and packed.
+
+What a file holds decides how it is read, its name only where that is open: plain lists, CSV and TSV, JSON (lines, an
+array, certstream messages), master-format zones, hosts files, AdBlock lists, Parquet; each but Parquet also as gzip,
+zstd, bzip2 or xz, of any number of members. Memory is bounded by ``page_bytes``, not by the length of a file or line.
+"""
+
+import lzma
+import select
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, ClassVar
+
+import msgspec
+import pyarrow as pa
+
+from khien import schema
+from khien.contracts import Page
+from khien.errors import ConfigError, FormatError, InputError
+from khien.names.reading import delimited, lists, messages, rows, syntax, zones
+from khien.names.reading.layout import COLUMNS, DATES, FORMATS, HEAD, Layout, State, recognise
+
+STANDARD_INPUT = "-"
+
+_READERS = {
+    "plain": delimited.read,
+    "csv": delimited.read,
+    "tsv": delimited.read,
+    "json": messages.read,
+    "zone": zones.read,
+    "hosts": lists.read,
+    "adblock": lists.read,
+}
+_MAGIC = {
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"BZh": "bz2",
+    b"\xfd7zXZ\x00": "xz",
+    **{bytes((n,)) + b"\x2a\x4d\x18": "zstd" for n in range(0x50, 0x60)},  # a skippable frame, RFC 8878 section 3.1.2
+}
+_ENDINGS = ("gz", "zst", "bz2", "xz")
+_PARQUET, _ZIP = b"PAR1", b"PK\x03\x04"
+_PARQUET_ROWS = 1 << 16  # of one page
+_XZ_MEMORY = 1 << 27  # bytes a decoder may take: twice what ``xz -9`` makes it need
+_PATIENCE = 0.02  # seconds that a page waits for more from a pipe; at most _WAITS times
+_WAITS = 64
+
+
+class Cursor(msgspec.Struct, frozen=True, array_like=True):
+    """Where to go on. file: index of the path; offset: bytes of its text (rows, for Parquet) that are done with; read:
+    bytes of the file itself that were taken for it; cut: offset lies in a line too long to hold."""
+
+    file: int = 0
+    offset: int = 0
+    read: int = 0
+    layout: Layout | None = None
+    state: State = State()
+    cut: bool = False
+
+
+def progress(cursor: bytes) -> tuple[int, int]:
+    """Of a page's cursor: the index of the path it is in, and the bytes of that file (as packed) read so far."""
+    at = _decoded(cursor)
+    return at.file, at.read
+
+
+def _decoded(cursor: bytes) -> Cursor:
+    try:
+        return msgspec.json.decode(cursor, type=Cursor)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"no cursor of the source files: {cursor[:80]!r}; start without one") from error
+
+
+@dataclass(frozen=True)
+class Files:
+    """Names in paths, one after the other; ``-`` is standard input.
+
+    format: one of layout.FORMATS where it should not be recognised. column: the column (or JSON member) that holds the
+    names; else ``domain``, ``host``, ``name``, or the first that does. page_bytes: text that one page is made from.
+    """
+
+    name: ClassVar[str] = "files"
+    yields: ClassVar[pa.Schema] = schema.NAMES
+    replayable: ClassVar[bool] = True
+
+    paths: tuple[str, ...]
+    format: str | None = None
+    column: str | None = None
+    page_bytes: int = 1 << 21
+
+    def __post_init__(self) -> None:
+        if self.format is not None and self.format not in FORMATS:
+            raise ConfigError(f"format {self.format!r} is none of {', '.join(FORMATS)}")
+        if self.page_bytes < 1:
+            raise ConfigError(f"page_bytes is {self.page_bytes}: give a number of bytes, 1 or more")
+
+    def read(self, cursor: bytes | None, /) -> Iterator[Page]:
+        """Pages behind cursor. InputError: a path that cannot be read; FormatError: one that is not what it seems."""
+        at = Cursor() if cursor is None else _decoded(cursor)
+        for index in range(at.file, len(self.paths)):
+            yield from self._file(self.paths[index], at if index == at.file else Cursor(file=index))
+
+    def _file(self, path: str, at: Cursor) -> Iterator[Page]:
+        label = "standard input" if path == STANDARD_INPUT else path
+        try:
+            with closing(_Packed(path)) as packed:
+                if packed.head.startswith(_PARQUET) or self.format == "parquet":
+                    yield from self._parquet(packed, at)
+                else:
+                    yield from self._text(packed, at)
+        except FormatError as error:
+            raise FormatError(f"{label}: {error}") from error
+        except OSError as error:
+            raise InputError(f"{label}: {_advice(error)}") from error
+
+    def _text(self, packed: "_Packed", at: Cursor) -> Iterator[Page]:
+        """The text of one file, block by block; what one page leaves over begins the next block."""
+        text = _unpacked(packed)
+        layout, offset, state, cut = at.layout, at.offset, at.state, at.cut
+        if layout is None:
+            head = _head(text, packed.piped)
+            layout = recognise(head, _suffix(packed.path), self.format, self.column)
+            text, offset, state = _Ahead(head[layout.begin :], text), layout.begin, State(line=1 + layout.lines)
+        else:
+            _skip(text, offset)
+        block, ended, full = b"", False, False
+        while not ended or full:
+            before = offset
+            if not full:
+                more = text.read(self.page_bytes)
+                ended, block = not more, block + more
+            if cut:  # the rest of a line that was set aside
+                line_end = block.find(b"\n") + 1
+                cut = not line_end
+                state = State(state.line + (not cut), state.origin, state.owner)
+                offset += line_end or len(block)
+                block = block[line_end:] if line_end else b""
+            whole = block if layout.array else _whole_lines(block, ended)
+            page = rows.Rows(whole, timed=layout.dated >= 0 or layout.format == "json")
+            used, state = _READERS[layout.format](page, layout, state, ended)
+            full, block, offset = page.full, block[used:], offset + min(used, len(block))
+            if not (full or ended or layout.array) and len(block) - (block.rfind(b"\n") + 1) > rows.LONGEST_LINE:
+                page.set_aside(state.line, syntax.LINE_TOO_LONG, block)
+                offset, block, cut = offset + len(block), b"", True
+            here = Cursor(at.file, offset, packed.taken, layout, state, cut)
+            done = Cursor(at.file + 1) if ended and not full else here
+            if offset > before or ended:  # else a line or record goes on behind the block
+                yield Page(page.names(), msgspec.json.encode(done), page.skipped(packed.path))
+
+    def _parquet(self, packed: "_Packed", at: Cursor) -> Iterator[Page]:
+        """One column of text and one of times, as lines of text, because that is what the kernel takes."""
+        import pyarrow.parquet as pq  # as long to load as all the rest here
+
+        if packed.path == STANDARD_INPUT or packed.piped:
+            raise FormatError("Parquet is read from its end: give a file")
+        size, done = Path(packed.path).stat().st_size, 0
+        try:
+            with pq.ParquetFile(packed.path) as file:
+                name, time = _parquet_columns(file.schema_arrow, self.column)
+                for group in range(file.num_row_groups):
+                    behind = done + file.metadata.row_group(group).num_rows
+                    if behind <= at.offset:
+                        done = behind
+                        continue
+                    for batch in file.iter_batches(_PARQUET_ROWS, [group], [name, time] if time else [name]):
+                        begin = max(at.offset - done, 0)
+                        page = _parquet_page(batch.slice(begin), done + begin + 1, name, time)
+                        done += batch.num_rows
+                        cursor = Cursor(at.file, done, size * done // max(file.metadata.num_rows, 1))
+                        if page is not None:
+                            yield Page(page.names(), msgspec.json.encode(cursor), page.skipped(packed.path))
+        except (pa.ArrowException, OSError, MemoryError, ValueError, LookupError) as error:
+            raise FormatError(f"is no whole Parquet file ({_first_line(error)}): write it anew") from error
+        nothing = rows.Rows(b"", timed=False)
+        yield Page(nothing.names(), msgspec.json.encode(Cursor(at.file + 1)), nothing.skipped(packed.path))
+
+
+class _Packed:
+    """A file as it lies there, or standard input, and a count of what was taken of it."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.taken = 0
+        self.closed = False
+        self._file: BinaryIO = sys.stdin.buffer if path == STANDARD_INPUT else _opened(path)
+        self.piped = not self._file.seekable()
+        self.head = self._file.read(6)
+        self._ahead = self.head
+
+    def read(self, size: int) -> bytes:
+        """At most size bytes, of a pipe what comes within a moment: slow writers want answers too; b"" at the end."""
+        if self._ahead:
+            taken, self._ahead = self._ahead[:size], self._ahead[size:]
+        else:
+            taken = self._pipe(size) if self.piped else self._file.read(size)
+        self.taken += len(taken)
+        return taken
+
+    def _pipe(self, size: int) -> bytes:
+        got = bytearray(self._file.read1(size))  # type: ignore[attr-defined]
+        for _ in range(_WAITS):
+            if not got or len(got) >= size or not select.select([self._file], [], [], _PATIENCE)[0]:
+                break
+            more = self._file.read1(size - len(got))  # type: ignore[attr-defined]
+            if not more:
+                break
+            got += more
+        return bytes(got)
+
+    def close(self) -> None:
+        self.closed = True
+        if self.path != STANDARD_INPUT:
+            self._file.close()
+
+
+class _Ahead:
+    """A stream of text with what was read of it too early put back."""
+
+    def __init__(self, head: bytes, text: Any) -> None:
+        self._head = head
+        self._text = text
+
+    def read(self, size: int) -> bytes:
+        """At most size bytes; b"" at the end."""
+        taken, self._head = self._head[:size], self._head[size:]
+        return taken or self._text.read(size)
+
+
+class _Xz:
+    """The text of an xz file of any number of streams, whatever memory its header asks for."""
+
+    def __init__(self, packed: _Packed) -> None:
+        self._packed = packed
+        self._decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY)
+
+    def read(self, size: int) -> bytes:
+        """At most size bytes of text; b"" at the end."""
+        text = b""
+        while not text:
+            packed = b""
+            if self._decoder.eof:
+                packed = self._decoder.unused_data.lstrip(b"\0") or self._packed.read(1 << 16).lstrip(b"\0")
+                if not packed:
+                    return b""
+                self._decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY)
+            elif self._decoder.needs_input:
+                packed = self._packed.read(1 << 16)
+                if not packed:
+                    raise EOFError("the stream ends early")
+            text = self._decoder.decompress(packed, size)
+        return text
+
+
+class _Unpacked:
+    """The text in an archive; what is wrong with it is a FormatError."""
+
+    def __init__(self, stream: Any, packing: str) -> None:
+        self._stream = stream
+        self._packing = packing
+
+    def read(self, size: int) -> bytes:
+        """At most size bytes of text; b"" at the end."""
+        try:
+            return self._stream.read(size)
+        except (OSError, EOFError, lzma.LZMAError, pa.ArrowException, MemoryError) as error:
+            if isinstance(error, OSError) and error.errno:
+                raise
+            raise FormatError(
+                f"the {self._packing} archive is cut short or damaged ({_first_line(error)}): fetch it again"
+            ) from error
+
+
+def _opened(path: str) -> BinaryIO:
+    try:
+        return open(path, "rb")
+    except ValueError as error:  # a NUL in the path
+        raise InputError(f"{path!r}: is no path: {error}") from error
+
+
+def _advice(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file: check the path"
+    if isinstance(error, IsADirectoryError):
+        return "is a directory: name the files in it"
+    if isinstance(error, PermissionError):
+        return "may not be read: ask its owner for the right to read it"
+    return f"cannot be read: {error.strerror or error}"
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0][:200]
+
+
+def _suffix(path: str) -> str:
+    """``csv`` of ``names.csv.gz``."""
+    endings = [suffix.lower().removeprefix(".") for suffix in Path(path).suffixes]
+    if endings and endings[-1] in _ENDINGS:
+        endings.pop()
+    return endings[-1] if endings else ""
+
+
+def _unpacked(packed: _Packed) -> Any:
+    """A stream of text: packed itself, or what is in it."""
+    if packed.head.startswith(_ZIP):
+        raise FormatError("is a zip archive: unpack it first")
+    packing = next((name for magic, name in _MAGIC.items() if packed.head.startswith(magic)), None)
+    if packing is None:
+        return packed
+    if packing == "xz":
+        return _Unpacked(_Xz(packed), packing)
+    return _Unpacked(pa.CompressedInputStream(pa.PythonFile(packed, mode="r"), packing), packing)
+
+
+def _head(text: Any, piped: bool) -> bytes:
+    """Enough to recognise a layout by: HEAD bytes, or what a pipe has to say first."""
+    head = b""
+    while len(head) < HEAD and not (piped and b"\n" in head):
+        more = text.read(HEAD - len(head))
+        if not more:
+            break
+        head += more
+    return head
+
+
+def _skip(text: Any, offset: int) -> None:
+    """Reads text up to offset: what is done with."""
+    left = offset
+    while left:
+        passed = text.read(min(left, 1 << 20))
+        if not passed:
+            raise FormatError(
+                f"ends before byte {offset:,}, where reading stopped last time: it is another file by now"
+            )
+        left -= len(passed)
+
+
+def _whole_lines(block: bytes, ended: bool) -> bytes:
+    if ended:
+        return block if not block or block.endswith(b"\n") else block + b"\n"
+    return block[: block.rfind(b"\n") + 1]
+
+
+def _parquet_columns(found: pa.Schema, wanted: str | None) -> tuple[str, str | None]:
+    """The column of names and that of times."""
+    texts = [field.name for field in found if _is_text(field.type)]
+    by_name = {name.lower(): name for name in reversed(texts)}
+    names = [by_name[name] for name in ((wanted.lower(),) if wanted else COLUMNS) if name in by_name]
+    if not names and (wanted or not texts):
+        missing = f"no column {wanted!r} of text" if wanted else "no column of text"
+        raise FormatError(f"has {missing}; its columns are: {', '.join(found.names)[:200]}")
+    dates = {field.name.lower(): field.name for field in found if _is_time(field.type)}
+    return (names or texts)[0], next((dates[name] for name in DATES if name in dates), None)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return str(kind) in ("string", "large_string", "string_view", "binary", "large_binary")
+
+
+def _is_time(kind: pa.DataType) -> bool:
+    return pa.types.is_timestamp(kind) or pa.types.is_date(kind) or str(kind) == "string"
+
+
+def _parquet_page(batch: pa.RecordBatch, row: int, name: str, time: str | None) -> rows.Rows | None:
+    """The names of batch, whose first row is the row-th of its file; None where nothing is left of it."""
+    if not batch.num_rows:
+        return None
+    names = _lines(batch.column(batch.schema.names.index(name)))
+    layout = Layout("plain")
+    if time is not None:
+        layout = Layout("tsv", "\t", 0, 1)
+        times = _lines(batch.column(batch.schema.names.index(time)).cast(pa.string()))
+        names = [each and each.replace(b"\t", b"\0") + b"\t" + when for each, when in zip(names, times, strict=True)]
+    page = rows.Rows(b"\n".join(names) + b"\n", timed=time is not None)
+    delimited.read(page, layout, State(line=row), True)
+    return page
+
+
+def _lines(column: pa.Array) -> list[bytes]:
+    """One value a line, nulls empty; a newline in a value becomes what no name may hold."""
+    plain = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+    return [(value or b"").replace(b"\n", b"\0") for value in plain.cast(pa.large_binary()).to_pylist()]

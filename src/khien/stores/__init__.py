@@ -1,0 +1,1 @@
+"""Stores: where rows and records are kept."""

@@ -1,0 +1,117 @@
+"""Codes to sentences, in Vietnamese and English: the only place where Khiên speaks of what it found.
+
+The sentences are in committed gettext catalogues (``locale/<language>/LC_MESSAGES/khien.po``, compiled by
+``generate/catalogues.py``), each under its context and code. Parameters are text; which code takes which is said here.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from gettext import GNUTranslations, NullTranslations
+from pathlib import Path
+
+from khien.errors import ContractError
+
+LANGUAGES = ("en", "vi")
+
+_EDITED = ("brand", "word", "part")  # the label people know, the protected word, what stands there instead
+_CONFIRMED = ("brand", "domain", "source")
+
+SUPPRESSIONS: Mapping[str, tuple[str, ...]] = {  # reasons for which a finding is known good
+    "own-estate": _CONFIRMED,
+    "supplier": _CONFIRMED,
+    "popular": ("domain", "list"),
+    "reserved-suffix": ("suffix", "source"),
+}
+REASONS: Mapping[str, tuple[str, ...]] = {  # code of a reason to the parameters it takes
+    "exact": ("brand", "word"),
+    "tld-swap": ("brand", "word", "suffix"),
+    "combosquat": ("brand", "word"),
+    "subdomain": ("brand", "word", "domain"),
+    "official-in-subdomain": ("brand", "official"),
+    "omission": _EDITED,
+    "insertion": _EDITED,
+    "repetition": _EDITED,
+    "substitution": _EDITED,
+    "transposition": _EDITED,
+    "hyphenation": _EDITED,
+    "dot-split": _EDITED,
+    "bitsquat": ("word", "part"),
+    "neighbouring-key": ("word", "part"),
+    "ascii-lookalike": _EDITED,
+    "homoglyph": _EDITED,
+    "mixed-script": ("part",),
+    "diacritics": _EDITED,
+    "two-edits": _EDITED,
+    "campaign": _EDITED,
+    "short-word": ("brand", "word"),
+    "lure": ("lures",),
+    "brand-lure": ("brand", "lures"),
+    "several-brands": ("brands",),
+    "cheap-suffix": ("suffix",),
+    "hosting": ("suffix",),
+    "digits": ("part",),
+    "inside-word": ("word", "ordinary"),
+    "foreign-suffix": ("suffix",),
+    "unverified-estate": ("brand", "domain"),
+    **SUPPRESSIONS,
+}
+
+
+def reason(code: str, params: Mapping[str, str], language: str) -> str:
+    """Why something was found, or is known good: one or two plain sentences.
+
+    ContractError: no such reason, a parameter is missing, no such language.
+    """
+    try:
+        takes = REASONS[code]
+    except KeyError:
+        raise ContractError(f"no such reason {code!r}: add it to words.REASONS and to both catalogues") from None
+    if any(name not in params for name in takes):  # it may carry more than its sentence needs
+        given = ", ".join(params) or "nothing"
+        raise ContractError(f"the reason {code} takes {', '.join(takes)}, was given {given}")
+    if "list" in takes:  # as people call it
+        params = {**params, "list": _entry("list", params["list"], language)}
+    return _entry("reason", code, language).format_map(params)
+
+
+def technique(code: str, language: str) -> str:
+    """What people call a way of imitating: a few words. ContractError: no such technique or language."""
+    return _entry("technique", code, language)
+
+
+def skipped(code: str, language: str) -> str:
+    """Why a row was set aside while reading: a few words. ContractError: no such reason or language."""
+    return _entry("skipped", code, language)
+
+
+def phrase(code: str, language: str, **params: str) -> str:
+    """What a program says of its own work: headings, totals. ContractError: no such phrase or language."""
+    try:
+        return _entry("phrase", code, language).format_map(params)
+    except KeyError as error:
+        raise ContractError(f"the phrase {code} takes {error}, was given {', '.join(params) or 'nothing'}") from error
+
+
+@cache
+def _entry(context: str, code: str, language: str) -> str:
+    try:
+        return _catalogue(language).pgettext(context, code)
+    except LookupError:
+        raise ContractError(f"no {context} {code!r} in the {language} catalogue: add it to both") from None
+
+
+class _Nothing(NullTranslations):
+    """Behind a catalogue: gettext would answer the code itself, which says nothing to anyone."""
+
+    def pgettext(self, context: str, message: str) -> str:
+        raise LookupError(context, message)
+
+
+@cache
+def _catalogue(language: str) -> GNUTranslations:
+    if language not in LANGUAGES:
+        raise ContractError(f"no language {language!r}: there is {', '.join(LANGUAGES)}")
+    with (Path(__file__).parent / "locale" / language / "LC_MESSAGES" / "khien.mo").open("rb") as file:
+        sentences = GNUTranslations(file)
+    sentences.add_fallback(_Nothing())
+    return sentences

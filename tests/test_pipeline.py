@@ -1,0 +1,221 @@
+"""Collect, fold and detect leave what one run would have left: cut off anywhere, run again, with late rows."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from khien import schema
+from khien.contracts import Landed, Page, Store
+from khien.engines.embedded import Embedded
+from khien.errors import ContractError
+from khien.model import Record
+from khien.pipeline import FINDINGS, SKIPPED, collect, detect, page_id, scan
+from tests import toy
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+BASELINE = pa.Table.from_pylist(
+    [{"host": "a.example", "usual": 2.0}, {"host": "b.example", "usual": 9.0}], toy.BASELINE
+)
+
+
+def at(second: float, host: str, n: int) -> tuple[datetime, str, int]:
+    return NOON + timedelta(seconds=second), host, n
+
+
+FIRST = (at(0.1, "a.example", 6), at(0.2, "b.example", 9), at(0.9, "a.example", 6), at(1.5, "a.example", 1))
+LATE = (at(3.0, "b.example", 8), at(0.5, "a.example", 8), at(2.0, "a.example", 30))
+
+
+class Killed(BaseException):
+    """Not an Exception: nothing in between may catch it, as nothing catches SIGKILL."""
+
+
+@dataclass(frozen=True)
+class Mortal(toy.Memory):
+    """A store whose process dies at the save number ``dies``, with everything landed and nothing saved."""
+
+    dies: int = 0
+    saves: list[int] = field(default_factory=list)
+
+    def save(self, *records: Record, landed: Sequence[Landed] = (), **named: Any) -> int:
+        self.saves.append(len(landed))
+        if len(self.saves) == self.dies:
+            raise Killed
+        return super().save(*records, landed=landed, **named)
+
+
+def rows_of(store: Store, table: str) -> list[dict[str, Any]]:
+    return sorted(store.scan(table).to_table().to_pylist(), key=repr)
+
+
+def merged_counts(store: Store) -> pa.RecordBatch:
+    """Late rows of a second already folded come as a further partial: they are merged when read."""
+    return toy.PerSecond().merge(pa.concat_batches(list(store.scan("counts").to_batches())))
+
+
+def burst(store: Store, horizon: timedelta = timedelta(minutes=1)) -> int:
+    """Detects over the trailing horizon, beside the findings that are open."""
+    counts = merged_counts(store)
+    since = pc.max(counts.column("bin")).as_py() - horizon
+    trailing = counts.filter(pc.greater(counts.column("bin"), pa.scalar(since, schema.TIME)))
+    opened = []
+    if isinstance(store, toy.Memory) and FINDINGS in store.place.tables:
+        opened = [{"host": row["subject"], "episode": row["episode"]} for row in rows_of(store, FINDINGS)]
+    return detect(
+        Embedded(),
+        toy.Burst(),
+        pa.RecordBatchReader.from_batches(toy.COUNTS, [trailing]),
+        store,
+        baseline=BASELINE,
+        open=pa.Table.from_pylist(opened, toy.OPEN),
+    )
+
+
+def run_twice(store: Store) -> None:
+    """What comes first, then what comes late."""
+    for recorded in (FIRST, FIRST + LATE):
+        collect(toy.Recorded(recorded), store, "counts", toy.PerSecond())
+        burst(store)
+
+
+def test_late_rows_revise_the_finding_and_never_double_it() -> None:
+    store = toy.Memory(toy.Place())
+    assert collect(toy.Recorded(FIRST), store, "counts", toy.PerSecond()) == 4
+    assert burst(store) == 1
+    [before] = rows_of(store, FINDINGS)
+    assert (before["subject"], before["start"], before["end"]) == ("a.example", NOON, NOON)
+    assert before["score"] == pytest.approx(1 - 10 / 12)
+
+    collect(toy.Recorded(FIRST + LATE), store, "counts", toy.PerSecond())
+    assert burst(store) == 1
+    [after] = rows_of(store, FINDINGS)
+    assert (after["id"], after["episode"]) == (before["id"], NOON)
+    assert after["end"] == NOON + timedelta(seconds=2)
+    assert after["score"] == pytest.approx(1 - 10 / 30)
+
+
+def test_an_episode_does_not_move_when_an_earlier_bin_rises_late() -> None:
+    store = toy.Memory(toy.Place())
+    collect(toy.Recorded((at(5, "a.example", 11),)), store, "counts", toy.PerSecond())
+    burst(store)
+    [before] = rows_of(store, FINDINGS)
+    collect(toy.Recorded((at(5, "a.example", 11), at(3, "a.example", 50))), store, "counts", toy.PerSecond())
+    burst(store)
+    [after] = rows_of(store, FINDINGS)
+    assert after["id"] == before["id"]
+    assert after["episode"] == NOON + timedelta(seconds=5)
+    assert after["start"] == NOON + timedelta(seconds=3)
+
+
+def test_an_episode_outlives_the_horizon_it_began_in() -> None:
+    store = toy.Memory(toy.Place())
+    began = (at(0, "a.example", 11), at(100, "a.example", 12))
+    collect(toy.Recorded(began[:1]), store, "counts", toy.PerSecond())
+    burst(store)
+    collect(toy.Recorded(began, page=1), store, "counts", toy.PerSecond())
+    burst(store)
+    [finding] = rows_of(store, FINDINGS)
+    assert (finding["episode"], finding["start"]) == (NOON, NOON + timedelta(seconds=100))
+
+
+def test_killed_at_any_save_and_replayed_is_as_if_never_killed() -> None:
+    """The store dies with everything landed and nothing saved; a new process opens it and runs the same again."""
+    truth = Mortal(toy.Place())
+    run_twice(truth)
+    assert len(truth.saves) == 6  # four pages, two runs of the detector
+    for dies in range(1, 7):
+        place = toy.Place()
+        with pytest.raises(Killed):
+            run_twice(Mortal(place, dies=dies))
+        replayed = toy.Memory(place)
+        run_twice(replayed)
+        assert rows_of(replayed, "counts") == rows_of(truth, "counts")
+        assert rows_of(replayed, FINDINGS) == rows_of(truth, FINDINGS)
+
+
+def test_running_once_more_changes_nothing() -> None:
+    store = toy.Memory(toy.Place())
+    run_twice(store)
+    counts, found = rows_of(store, "counts"), rows_of(store, FINDINGS)
+    assert collect(toy.Recorded(FIRST + LATE), store, "counts", toy.PerSecond()) == 0
+    burst(store)
+    assert (rows_of(store, "counts"), rows_of(store, FINDINGS)) == (counts, found)
+
+
+@dataclass(frozen=True)
+class Pages:
+    """A source of the pages it was given."""
+
+    name: ClassVar[str] = "pages"
+    yields: ClassVar[pa.Schema] = schema.NAMES
+    replayable: ClassVar[bool] = True
+
+    pages: tuple[Page, ...]
+
+    def read(self, cursor: bytes | None, /) -> Iterator[Page]:
+        behind = [page.cursor for page in self.pages].index(cursor) + 1 if cursor else 0
+        yield from self.pages[behind:]
+
+
+class Counted(Pages):
+    """The same of counts."""
+
+    name: ClassVar[str] = "counts"
+    yields: ClassVar[pa.Schema] = toy.COUNTS
+
+
+def names(*given: str) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist([{"name": name} for name in given], schema.NAMES)
+
+
+SET_ASIDE = pa.RecordBatch.from_pylist(
+    [{"place": "line 3", "reason": "label-empty", "excerpt": "a..b"}], schema.SKIPPED
+)
+
+
+def test_collect_keeps_what_was_set_aside() -> None:
+    store = toy.Memory(toy.Place())
+    pages = Pages((Page(names("a.example"), b"1", SET_ASIDE), Page(names(), b"2"), Page(names(), b"2")))
+    assert collect(pages, store, "names") == 1
+    assert rows_of(store, SKIPPED) == SET_ASIDE.to_pylist()
+    assert store.cursor("pages") == b"2"
+    assert list(store.place.tables["names"]) == [page_id("pages", None)]
+
+
+def test_collect_refuses_rows_that_the_next_page_would_replace() -> None:
+    stuck = Pages((Page(names("a.example"), b"1"), Page(names("b.example"), b"1")))
+    with pytest.raises(ContractError, match="without moving its cursor b'1'"):
+        collect(stuck, toy.Memory(toy.Place()), "names")
+
+
+def test_page_ids_tell_sources_and_cursors_apart() -> None:
+    ids = [page_id("a", None), page_id("a", b""), page_id("a", b"\0"), page_id("b", None), page_id("ab", None)]
+    assert len(set(ids)) == 5
+
+
+def test_the_last_revision_of_a_run_is_kept() -> None:
+    store = toy.Memory(toy.Place())
+    met = [{"name": "long.example", "seen_at": NOON + timedelta(hours=hour)} for hour in (1, 3, 2)]
+    data = pa.RecordBatchReader.from_batches(schema.NAMES, [pa.RecordBatch.from_pylist(met, schema.NAMES)])
+    assert detect(Embedded(rows=1), toy.Lengthy(5), data, store) == 1
+    assert [row["end"] for row in rows_of(store, FINDINGS)] == [NOON + timedelta(hours=3)]
+
+
+def test_scan_streams_page_by_page() -> None:
+    pages = Pages((Page(names("short", "much.longer.example"), b"1", SET_ASIDE), Page(names(), b"2")))
+    first, second = scan(pages, toy.Lengthy(12))
+    assert (first.rows, first.cursor, first.skipped) == (2, b"1", SET_ASIDE)
+    assert first.findings.column("subject").to_pylist() == ["much.longer.example"]
+    assert (second.rows, second.findings.num_rows, second.skipped, second.cursor) == (0, 0, None, b"2")
+
+
+def test_scan_refuses_what_needs_more_than_a_row() -> None:
+    with pytest.raises(ContractError, match="run it on an engine"):
+        scan(Counted(()), toy.Burst())
+    with pytest.raises(ContractError, match="reads name, seen_at, source counts does not yield it"):
+        scan(Counted(()), toy.Lengthy())
