@@ -24,7 +24,7 @@ from pygments.util import ClassNotFound
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
-ABOUT = ("GLOSSARY.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
+ABOUT = ("GLOSSARY.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "SECURITY.md", "CHANGELOG.md")
 GENERATED = {
     "docs/reference/commands.md": reference.commands,
     "docs/reference/parts.md": reference.parts,

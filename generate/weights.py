@@ -50,7 +50,7 @@ RATES = (10, 50, 200, 1000, 5000)  # findings per million benign
 
 
 class Sample(NamedTuple):
-    """Matches of one list: terms, whether each imitates, its weight, the name it is of, and the fold that name is in."""
+    """Matches of one list: terms, whether they imitate, their weight, the name each is of, and that name's fold."""
 
     terms: np.ndarray
     imitates: bool
@@ -145,7 +145,7 @@ def main() -> None:
     weights = fit(samples)
     rows = "".join(f'    "{name}": {value:.3f},\n' for name, value in zip(TERMS, weights, strict=True))
     TARGET.write_text(
-        '"""Weights of the terms of judge.py, made by generate/weights.py: what each adds to the score\'s log-odds."""\n\n'
+        '"""Weights of the terms of judge.py, made by generate/weights.py: what each adds to the log-odds."""\n\n'
         "import numpy as np\n\nfrom khien.names.judge import TERMS\n\n"
         f"BY_TERM = {{\n{rows}}}\nWEIGHTS = np.array([BY_TERM[term] for term in TERMS])\n"
     )

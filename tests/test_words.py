@@ -87,8 +87,8 @@ def test_short_labels() -> None:
     ("code", "given"),
     [
         ("unheard-of", {}),
-        ("exact", {"brand": "B"}),
-        ("exact", {"brand": "B", "part": "b"}),
+        ("tld-swap", {"brand": "B"}),
+        ("tld-swap", {"brand": "B", "part": "b"}),
         ("popular", {"domain": "example.org", "list": "unheard-of"}),
     ],
 )
@@ -99,7 +99,7 @@ def test_another_reason_is_a_bug(code: str, given: dict[str, str]) -> None:
 
 def test_other_words_are_a_bug() -> None:
     for call in (
-        lambda: words.reason("exact", params("exact"), "fr"),
+        lambda: words.reason("lure", params("lure"), "fr"),
         lambda: words.technique("unheard-of", "en"),
         lambda: words.skipped("unheard-of", "vi"),
         lambda: words.phrase("unheard-of", "en"),

@@ -14,17 +14,19 @@ from khien.model import Register
 from khien.names import register
 from khien.sources.files import STANDARD_INPUT, Files
 
+SHIPPED = ("vn", "world")  # registers that come with Khiên, by name
+HOME = "vn"
 _SHIPPED = Path(__file__).parent / "data"
 _PAGE = 4 << 20  # bytes of text: larger pages are no faster, and findings should not wait
 
 
 def load_register(path: Path | None = None) -> Register:
-    """The register of protected names in a file; without one, the Vietnamese register that Khiên ships.
+    """The register of protected names in a file, or one that Khiên ships by its name; without either, the Vietnamese one.
 
     ConfigError: it cannot be read, or does not keep the format: everything that is wrong, a line each, with file, line
     and field.
     """
-    path = path or _SHIPPED / "register-vn.toml"
+    path = _SHIPPED / f"register-{path or HOME}.toml" if path is None or str(path) in SHIPPED else path
     try:
         with path.open("rb") as file:
             text = file.read(register.LARGEST_FILE + 1)  # one more: parse says what is too large

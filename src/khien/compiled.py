@@ -19,21 +19,21 @@ from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from khien.errors import ContractError
 
-_DTYPES = {"u1": np.uint8, "u2": np.uint16, "u4": np.uint32, "u8": np.uint64, "i1": np.int8, "i2": np.int16, "i4": np.int32, "i8": np.int64, "f4": np.float32, "f8": np.float64}  # fmt: skip
-_CTYPES: dict[str, Any] = {
-    "i4": ctypes.c_int32,
-    "i8": ctypes.c_int64,
-    "u4": ctypes.c_uint32,
-    "u8": ctypes.c_uint64,
-    "f8": ctypes.c_double,
+_DTYPES = {
+    "u1": np.uint8,
+    "i4": np.int32,
+    "i8": np.int64,
+    "f4": np.float32,
+    "f8": np.float64,
 }
+_CTYPES: dict[str, Any] = {"i4": ctypes.c_int32, "i8": ctypes.c_int64, "f8": ctypes.c_double}
 
 
 def cache_directory() -> Path:
@@ -75,8 +75,7 @@ class Kernel:
 
     def __call__(self, *values: Any) -> Any:
         """Pointers are given as contiguous NumPy arrays of the declared type, or as integer addresses."""
-        if self._native is None:
-            self._native = self._load()
+        self.load()
         if len(values) != len(self.arguments):
             raise ContractError(
                 f"kernel {self.plain.__name__} takes {len(self.arguments)} arguments, was given {len(values)}"
@@ -95,6 +94,11 @@ class Kernel:
             raise ContractError(f"kernel {self.plain.__name__} takes {declared}, was given {value.dtype}")
         return value.ctypes.data
 
+    def load(self) -> None:
+        """Compiles the kernel, or loads it where it was kept."""
+        if self._native is None:
+            self._native = self._load()
+
     def _load(self) -> Any:
         types = [ctypes.c_void_p if a[-1] == "*" else _CTYPES[a] for a in self.arguments]
         prototype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *types)
@@ -104,11 +108,16 @@ class Kernel:
         return kept(f"{self.plain.__name__}-{self._key()}.o", self._compile)
 
     def _key(self) -> str:
-        """Whatever the object code depends on: the sources it is made of, the compilers, the processor."""
+        """Whatever the object code depends on, as this process has it: code, constants, compilers, processor."""
         digest = hashlib.sha256(repr((self.plain.__name__, self.answer, self.arguments, _toolchain())).encode())
+        digest.update(_text(self.plain))
         for name, module in sorted(_modules(self.plain).items()):
             digest.update(name.encode())
-            digest.update(Path(str(module.__file__)).read_bytes())
+            for label, value in sorted(vars(module).items()):
+                if _is_inner(value):
+                    digest.update(_text(value))
+                elif isinstance(value, int | float):
+                    digest.update(f"{label}={value}".encode())
         return digest.hexdigest()[:32]
 
     def _compile(self) -> bytes:
@@ -119,7 +128,7 @@ class Kernel:
             base = getattr(types, scalar)
             return types.CPointer(base) if declared[-1] == "*" else base
 
-        options = {"_nrt": False, "error_model": "numpy", "nogil": True}
+        options: dict[str, Any] = {"_nrt": False, "error_model": "numpy", "nogil": True}
         made: dict[int, Any] = {}
 
         def native(function: Any) -> Any:
@@ -158,8 +167,7 @@ def kept(name: str, make: Callable[[], bytes]) -> bytes:
 def warm(*kernels: Kernel) -> None:
     """Compiles and keeps these kernels if they are not kept yet."""
     for each in kernels:
-        if each._native is None:
-            each._native = each._load()
+        each.load()
 
 
 @cache
@@ -170,17 +178,25 @@ def _toolchain() -> tuple[str, ...]:
     return sys.implementation.cache_tag or "", version("numba"), version("llvmlite"), llvm.get_host_cpu_name(), features
 
 
-def _modules(function: Any, seen: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The modules whose text ends up in the kernel: its own, and those of what it calls or takes constants from."""
-    seen = {} if seen is None else seen
-    module = sys.modules[function.__module__]
-    if module.__name__ not in seen:
-        seen[module.__name__] = module
-        for value in list(vars(module).values()):
-            if _is_inner(value):
-                _modules(value, seen)
-            elif type(value) is type(sys) and value.__name__.startswith("khien."):
-                seen.setdefault(value.__name__, value)
+def _text(function: Any) -> bytes:
+    """A function as text that is the same in each process."""
+    code = function.__code__
+    return repr((function.__qualname__, code.co_code, code.co_consts, code.co_names, code.co_varnames)).encode()
+
+
+def _modules(function: Any) -> dict[str, Any]:
+    """The modules that end up in the kernel: its own, and those of what it calls or takes constants from."""
+    seen: dict[str, Any] = {}
+    left = [sys.modules[function.__module__]]
+    while left:
+        module = left.pop()
+        if module.__name__ not in seen:
+            seen[module.__name__] = module
+            for value in vars(module).values():
+                if _is_inner(value):
+                    left.append(sys.modules[value.__module__])
+                elif isinstance(value, ModuleType) and value.__name__.startswith("khien."):
+                    left.append(value)
     return seen
 
 

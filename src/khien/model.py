@@ -10,7 +10,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What every record has in common: its fields are all it is."""
 
 
-class Domain(Record):
+class Domain(Record, frozen=True):
     """One domain of a protected name's estate, or a pattern over domains, and who says so.
 
     domain: ``example.vn`` covers itself and every name below it; ``example.{vn,com}`` and ``example-*.vn`` are
@@ -23,7 +23,7 @@ class Domain(Record):
     note: str = ""
 
 
-class ProtectedName(Record):
+class ProtectedName(Record, frozen=True):
     """A brand or service whose imitation we look for. A person enters only by their own wish.
 
     words match anywhere and at one edit; short words need a boundary and a supporting sign beside them.
@@ -41,15 +41,8 @@ class ProtectedName(Record):
     contacts: tuple[str, ...] = ()
 
 
-class Register(Record):
+class Register(Record, frozen=True):
     """The protected names of one country or house, and the suffixes only the state can register under."""
 
     names: tuple[ProtectedName, ...]
     reserved_suffixes: tuple[Domain, ...] = ()
-
-
-class Reason(Record):
-    """Why, as a code with parameters; ``words`` renders it in each language."""
-
-    code: str
-    params: dict[str, str] = {}

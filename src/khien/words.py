@@ -23,7 +23,6 @@ SUPPRESSIONS: Mapping[str, tuple[str, ...]] = {  # reasons for which a finding i
     "reserved-suffix": ("suffix", "source"),
 }
 REASONS: Mapping[str, tuple[str, ...]] = {  # code of a reason to the parameters it takes
-    "exact": ("brand", "word"),
     "tld-swap": ("brand", "word", "suffix"),
     "combosquat": ("brand", "word"),
     "subdomain": ("brand", "word", "domain"),
@@ -46,7 +45,6 @@ REASONS: Mapping[str, tuple[str, ...]] = {  # code of a reason to the parameters
     "short-word": ("brand", "word"),
     "lure": ("lures",),
     "brand-lure": ("brand", "lures"),
-    "several-brands": ("brands",),
     "cheap-suffix": ("suffix",),
     "hosting": ("suffix",),
     "digits": ("part",),

@@ -36,7 +36,7 @@ def finding(subject: str, part: str, span: list[int] | None, suppressed: bool = 
         "score": 0.123456,
         "start": None,
         "end": None,
-        "techniques": ["combosquat", "exact"] if span else [],
+        "techniques": ["combosquat", "lure"] if span else [],
         "span": span,
         "suppressed": suppressed,
         "reasons": known if suppressed else reasons,

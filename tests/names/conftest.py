@@ -1,6 +1,7 @@
 """What tests of the matcher share: the fold table as shipped, and a program made of a small register."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from publicsuffixlist import PSLFILE
 
-from khien.names import program, reference, register, scan, shape, words
+from khien.names import program, reference, register, words
 from khien.names.program import Program
 from khien.names.words import Word
 
@@ -36,7 +37,7 @@ weight = 0.9
 words = ["đăng nhập", "login"]
 """
 
-Finder = Callable[[Sequence[bytes], Sequence[Word]], list[tuple[int, ...]]]
+Finder = Callable[..., list[tuple[int, ...]]]
 
 
 @pytest.fixture(scope="session")
@@ -69,20 +70,19 @@ def small(fold: bytes, suffixes: bytes) -> Program:
 
 @pytest.fixture(scope="session")
 def candidates(fold: bytes) -> Finder:
-    """What the compiled scan finds before judging: (name, word, start, behind the end, rank), sorted."""
+    """What the compiled scan finds before judging: (name, word, start, behind the end, rank), sorted.
+
+    taste: which pieces are taken for rare, and so which the scan looks for; 0 takes all for equally rare.
+    """
     table = np.frombuffer(fold, "<u4").astype(np.int64)
 
-    def find(names: Sequence[bytes], looked_for: Sequence[Word]) -> list[tuple[int, ...]]:
-        tables = words.tables(looked_for, np.zeros((32,) * 4, np.float32))
-        offsets = np.cumsum([0, *map(len, names)]).astype(np.int32)
-        row = np.frombuffer(b"".join(names) + b"\0", np.uint8)
-        capacity = len(names) * scan.MOST_MATCHES
-        found = np.zeros((capacity, 5), np.int32)
-        count = scan.candidates(
-            len(names), offsets, row, table, len(table) // 2, shape.CLASSES, *(each.reshape(-1) for each in tables),
-            *scan.Room.make(), found.reshape(-1), capacity,
-        )  # fmt: skip
-        return sorted(tuple(map(int, each)) for each in found[:count])
+    @cache
+    def frequency(taste: int) -> np.ndarray:
+        return np.random.default_rng(taste).lognormal(3, 3 if taste else 0, (32,) * 4).astype(np.float32)
+
+    def find(names: Sequence[bytes], looked_for: Sequence[Word], taste: int = 0) -> list[tuple[int, ...]]:
+        found = reference.scanned(names, words.tables(looked_for, frequency(taste)), table)
+        return sorted(tuple(map(int, each)) for each in found)
 
     return find
 

@@ -302,7 +302,8 @@ def test_a_slow_pipe_is_answered_before_it_ends() -> None:
         "from khien.sources.files import Files\nprint(next(iter(Files(('-',)).read(None))).rows['name'].to_pylist())"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin and process.stdout
+        assert process.stdin
+        assert process.stdout
         process.stdin.write(b"a.example\n")
         process.stdin.flush()
         assert process.stdout.read() == b"['a.example']\n"  # while standard input stays open
@@ -324,7 +325,8 @@ def test_memory_is_bounded(line: bytes, blocks: int) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", script, "csv"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
-        assert process.stdin and process.stdout
+        assert process.stdin
+        assert process.stdout
         for _ in range(blocks):
             process.stdin.write(block)
         process.stdin.close()
@@ -353,8 +355,6 @@ LINES = st.lists(
             b" IN NS x",
             b"||",
             b"^",
-        ]
-        + [
             b"{",
             b"}",
             b"[",
@@ -368,10 +368,13 @@ LINES = st.lists(
             b"http://",
             b"#",
             b"x" * 64,
-            b"\0",
+            b"\x00",
             b"domain",
+            b'{"domain": "a.example"}',
+            b'{"data":{"leaf_cert":{"all_domains":["a.b"]}}}',
+            b"2024-09-25",
+            b" ",
         ]
-        + [b'{"domain": "a.example"}', b'{"data":{"leaf_cert":{"all_domains":["a.b"]}}}', b"2024-09-25", b" "]
     )
     | st.binary(max_size=8),
     max_size=60,

@@ -14,7 +14,7 @@ _protect = click.option(
     "--protect",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Register of protected names (TOML). Default: the Vietnamese one that Khiên ships.",
+    help="Register of protected names (TOML), or one that Khiên ships: vn (the default), world.",
 )
 _lang = click.option(
     "--lang",

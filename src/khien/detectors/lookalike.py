@@ -46,7 +46,7 @@ class Lookalike:
     popular: bytes
     suffixes: bytes
 
-    def __call__(self, batch: pa.RecordBatch, /) -> pa.RecordBatch:
+    def __call__(self, batch: pa.RecordBatch, /, **_: pa.Table) -> pa.RecordBatch:
         """schema.FINDINGS of names; a null is passed over."""
         column = pc.fill_null(batch.column("name"), "")
         _, offsets, row = column.buffers()
@@ -56,13 +56,14 @@ class Lookalike:
         scores: list[float] = []
         told: list[Explained] = []
         if len(column) and row is not None:
+            ready = self.program
             ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
-            for found in program.run(self.program, ends, np.frombuffer(row, np.uint8), LEAST):
-                names = pc.utf8_lower(column.take(pa.array(found.numbers[:, scan.ROW])))
+            for found in program.run(ready, ends, np.frombuffer(row, np.uint8), LEAST):
+                names = pc.call_function("utf8_lower", [column.take(pa.array(found.numbers[:, scan.ROW]))])
                 for name, line in zip(names.to_pylist(), found.numbers.tolist(), strict=True):
                     subjects.append(name.removesuffix("."))
-                    claims.append(self.register.names[self.program.words[line[scan.WORD]].owner].id)
-                    told.append(explain(self.program, brands, subjects[-1], line))
+                    claims.append(self.register.names[ready.words[line[scan.WORD]].owner].id)
+                    told.append(explain(ready, brands, subjects[-1], line))
                 scores += found.scores.tolist()
         return _findings(subjects, claims, scores, told)
 

@@ -4,22 +4,25 @@ Technique names are the field's (dnstwist, openSquat and the papers they cite); 
 word or with it.
 """
 
+import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from khien.names import match, place, scan
-from khien.names.program import LISTS, Program
+from khien.names.program import LISTS, STATE, Program
 from khien.names.words import Word
 
-NEIGHBOURS = dict(
-    zip(
-        "qwertyuiopasdfghjklzxcvbnm1234567890",
-        "wa qeas wrsd etdf ryfg tugh yijh uokj iplk ol qwsz awedxz serfcx drtgvc ftyhbv gyujnb huikmn jiolm kop asx zsdc "
-        "xdfv cfgb vghn bhjm njk 2q 13qw 24we 35er 46rt 57ty 68yu 79ui 80io 9op".split(),
-        strict=True,
-    )
-)  # QWERTY
-_FORMS = {match.TRANSPOSED: "transposition", match.INSERTED: "insertion", match.SUBSTITUTED: "substitution", match.OMITTED: "omission"}  # fmt: skip
+_ROWS = ("1234567890", "qwertyuiop", "asdfghjkl;", "zxcvbnm,./")  # of a QWERTY keyboard, each half a key to the right
+_BELOW = [(row[j], below[k]) for row, below in pairwise(_ROWS) for j in range(10) for k in (j - 1, j) if k >= 0]
+_ASIDE = [pair for row in _ROWS for pair in pairwise(row)]
+NEIGHBOURS = {pair for one, other in _BELOW + _ASIDE for pair in ((one, other), (other, one))}
+_FORMS = {
+    match.TRANSPOSED: "transposition",
+    match.INSERTED: "insertion",
+    match.SUBSTITUTED: "substitution",
+    match.OMITTED: "omission",
+}
 _CHANGES = {
     match.ALIKE: ("ascii-lookalike",),
     match.HYPHENATED: ("hyphenation",),
@@ -47,9 +50,9 @@ def explain(program: Program, brands: Sequence[str], subject: str, numbers: list
     brand = brands[word.owner]
     start, end = numbers[scan.START], numbers[scan.END]
     part = subject[start:end]
-    techniques = [*_script(numbers, part), *_change(word.text, part, numbers[scan.RANK])]
+    techniques = [*_script(numbers), *_change(word.text, part, numbers[scan.RANK])]
     reasons: list[Reason] = [(code, {"brand": brand, "word": word.text, "part": part}) for code in techniques]
-    for code in _structure(subject, word, numbers):
+    for code in _structure(word, numbers):
         techniques.append(code)
         reasons.append((code, _structure_params(code, brand, word.text, subject, numbers)))
     reasons += _signs(brand, subject, numbers)
@@ -62,7 +65,7 @@ def explain(program: Program, brands: Sequence[str], subject: str, numbers: list
     return Explained((start, end), techniques, reasons, suppressed)
 
 
-def _script(numbers: list[int], part: str) -> list[str]:
+def _script(numbers: list[int]) -> list[str]:
     """How letters of other scripts or with marks stand in."""
     if numbers[scan.SCRIPTS] & scan.HAS_ALIKE:
         return ["homoglyph", "mixed-script"] if numbers[scan.SCRIPTS] & scan.HAS_MIXED else ["homoglyph"]
@@ -84,12 +87,12 @@ def _change(word: str, part: str, rank: int) -> list[str]:
         was, now = word[at], part[at]
         if (ord(was) ^ ord(now)).bit_count() == 1:
             techniques.append("bitsquat")
-        if now in NEIGHBOURS.get(was, ""):
+        if (was, now) in NEIGHBOURS:
             techniques.append("neighbouring-key")
     return techniques
 
 
-def _structure(subject: str, word: Word, numbers: list[int]) -> list[str]:
+def _structure(word: Word, numbers: list[int]) -> list[str]:
     """Where in the name the word stands."""
     codes = []
     if numbers[scan.CAMPAIGN]:
@@ -143,7 +146,7 @@ def _signs(brand: str, subject: str, numbers: list[int]) -> list[Reason]:
         signs.append(("hosting", {"suffix": suffix}))
     elif numbers[scan.TOP] & place.CHEAP:
         signs.append(("cheap-suffix", {"suffix": suffix}))
-    elif not numbers[scan.TOP] & (place.HOME | place.GENERIC):
+    elif not numbers[scan.TOP] & (place.HOME | place.GENERIC) and len(suffix.rpartition(".")[2]) == 2:
         signs.append(("foreign-suffix", {"suffix": suffix}))
     return signs
 
@@ -156,13 +159,18 @@ def _known_good(program: Program, brands: Sequence[str], subject: str, numbers: 
         owner, domain, supplied = program.estate_rows[value >> place.ROW_SHIFT]
         written = subject[numbers[scan.ESTATE_AT] :]
         if not value & place.VERIFIED:
-            if owner >= 0:
+            if owner != STATE:
                 unverified = ("unverified-estate", {"brand": brands[owner], "domain": written})
-        elif owner < 0:
+        elif owner == STATE:
             return "reserved-suffix", {"suffix": written, "source": domain.source}
         else:
             code = "supplier" if supplied else "own-estate"
             return code, {"brand": brands[owner], "domain": written, "source": domain.source}
+    for pattern, row in program.patterns:
+        if covered := re.fullmatch(pattern, subject):
+            owner, domain, supplied = program.estate_rows[row]
+            code = "supplier" if supplied else "own-estate"
+            return code, {"brand": brands[owner], "domain": covered[1], "source": domain.source}
     if numbers[scan.POPULAR_AT] >= 0:
         written = subject[numbers[scan.POPULAR_AT] :]
         return "popular", {"domain": written, "list": LISTS[numbers[scan.POPULAR_LIST]]}

@@ -47,7 +47,7 @@ def label_of(text, n, start, end):
 
 
 @inner
-def edge_terms(text, n, begin, behind, start, end, lettered_before, lettered_behind, x):
+def edge_terms(text, begin, behind, start, end, lettered_before, lettered_behind, x):
     """What stands at the two sides of the match."""
     if start == begin or is_separator(text[start - 1]):
         x[LEFT_EDGE] = 1.0
@@ -151,8 +151,9 @@ def kinship(text, begin, end, letters, first, n, lengths):
 
 @inner
 def terms(
-    text, kind, folded, n, start, end, rank, letters, first, length, short, common, common_edited, family, owner, others, official,
-    lexicon_marks, lexicon_keys, lexicon_values, n_lexicon, owned_marks, owned_keys, owned_values, n_owned, costs, steps, parts, found, at, x,
+    text, kind, folded, n, start, end, rank, letters, first, length, short, common, common_edited, family, owner, others,
+    official, lexicon_marks, lexicon_keys, lexicon_values, n_lexicon, owned_marks, owned_keys, owned_values, n_owned,
+    costs, steps, parts, found, at, x,
 ):  # fmt: skip
     """Writes the terms of one match into x (f8), and what the name's parts are into found."""
     for i in range(N_TERMS):
@@ -178,7 +179,7 @@ def terms(
     read_parts(text, end, behind, -1, -1, lexicon_marks, lexicon_keys, lexicon_values, n_lexicon, costs, steps, parts)
     sum_parts(text, end, behind - end, steps, parts, owner, owned_marks, owned_keys, owned_values, n_owned, found)
     loose = found[0]
-    edge_terms(text, n, begin, behind, start, end, loose_before, loose - loose_before, x)
+    edge_terms(text, begin, behind, start, end, loose_before, loose - loose_before, x)
     gain = (without - before - costs[behind - end]) / 100.0  # in 10 nats, before the word's own cost
     x[TELLING] = min(max(gain - 1.0, 0.0), 1.5)
     x[HIDDEN] = min(max(1.0 - gain, 0.0), 1.5)
@@ -240,6 +241,13 @@ def terms(
     if at[place.ESTATE] >= 0:
         x[CLAIMED] = 1.0
     return edited
+
+
+@inner
+def unsupported(x):
+    """Whether a short word stands there with nothing that points to an attack."""
+    signs = x[LURE] + x[OWN_LURE] + x[DIGITS] + x[CAMPAIGN] + x[OFFICIAL_INSIDE] + x[CHEAP_SUFFIX] + x[HOSTED]
+    return x[IS_SHORT] != 0 and signs + x[OTHER_BRAND] == 0
 
 
 @inner

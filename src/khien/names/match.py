@@ -1,8 +1,8 @@
 """Where a word stands in a name, and by which change: the matcher's inner functions.
 
-Every way of imitating a word leaves some three-letter piece of it intact in *shape space*, where letters that look
-alike are one letter, ``m w d`` are the pairs ``rn vv cl``, and separators are gone. So the scan looks only for such
-pieces (words.grams), and what is here says exactly what stands around one:
+Every way of imitating a word leaves a four-letter piece of it in *shape space* (shape.py), where letters that look alike
+are one letter, ``m w d`` are the pairs ``rn vv cl``, and separators are gone. So the scan looks only for such pieces
+(words.py), and what is here says exactly what stands around one:
 
 - the shape equals the word's: exact, look-alikes, hyphens or dots put between its letters;
 - one optimal-string-alignment edit (Damerau, each substring edited once) inside one label, words of 5 letters and more;
@@ -43,6 +43,12 @@ def fits_beside(text, here, since, until, word, first, at, n):
 
 
 @inner
+def is_pair(c):
+    """m, w or d: what two letters together look like."""
+    return c == 109 or c == 119 or c == 100
+
+
+@inner
 def shape_change(text, start, end, word, first, length):
     """How text[start:end], whose shape is the word's, differs from it: a change, or NO_MATCH.
 
@@ -69,13 +75,15 @@ def shape_change(text, start, end, word, first, length):
             at += 1
         elif 48 <= w <= 57:
             return NO_MATCH
-        elif w == 109 or w == 119 or w == 100:  # m w d: two letters of the text, or nothing
-            if at + 1 >= end or is_separator(text[at + 1]):
+        elif is_pair(w):  # two letters of the text, or nothing
+            if at + 1 >= end or is_separator(text[at + 1]) or is_pair(text[at + 1]):
                 return NO_MATCH
             changed = 1
             i += 1
             at += 2
-        elif c == 109 or c == 119 or c == 100:  # and the other way round
+        elif is_pair(c):  # and the other way round
+            if i + 1 >= length or word[first + i + 1] < 97 or is_pair(word[first + i + 1]):
+                return NO_MATCH
             changed = 1
             i += 2
             at += 1

@@ -1,6 +1,6 @@
 """What the rest of a name is made of: the cheapest way to read it as ordinary words, lures, digits and loose letters.
 
-Costs are tenths of a nat, -10 log(share), from the lexicon; a loose letter costs what it takes to spell one. A protected
+Costs are tenths of a nat, -10 log(share), from the lexicon; a loose letter costs what spelling one does. A protected
 word inside a longer ordinary word (zalo in gonzalo) shows here: reading it without the protected word is cheaper.
 """
 
@@ -15,6 +15,7 @@ COST, GROUP_SHIFT, WEIGHT_SHIFT = (
     8,
     16,
 )  # fields of a lexicon value: cost, group of lures (0: none), weight in tenths
+TELLING = 3  # tenths of weight: what a lure needs to be named as a reason
 FAR = 1 << 28
 
 
@@ -76,8 +77,8 @@ def part_over(begin, length, start, end, steps):
 def sum_parts(text, begin, length, steps, parts, owner, owner_marks, owner_keys, owner_values, n_owner, found):
     """Walks back the reading of text[begin:begin + length]; adds what it is made of to found.
 
-    found: loose letters, digits, letters of known words, best lure weight, sum of lure weights, number of lures, lures of
-    the owner's own, then begin and end of up to three lures.
+    found: loose letters, digits, letters of known words, best lure weight, their sum, number of lures, of the owner's
+    own, then begin and end of up to three lures that say something.
     """
     at = length
     while at > 0:
@@ -102,8 +103,8 @@ def sum_parts(text, begin, length, steps, parts, owner, owner_marks, owner_keys,
             if own or value >> GROUP_SHIFT & 0xFF:
                 found[3] = max(found[3], weight)
                 found[4] += weight
-                if found[5] < 3:
+                if found[5] < 3 and (own or weight >= TELLING):
                     found[7 + 2 * found[5]] = first
                     found[8 + 2 * found[5]] = begin + at
-                found[5] += 1
+                    found[5] += 1
         at -= step

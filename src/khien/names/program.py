@@ -1,6 +1,7 @@
 """The register and the tables beside it, made ready for the scan: arrays, and the kernel called on them."""
 
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -8,9 +9,10 @@ import msgspec
 import numpy as np
 
 from khien.model import Domain, Register
-from khien.names import match, place, scan, shape, tables, weights, words
+from khien.names import match, place, scan, search, shape, tables, weights, words
 from khien.names.judge import N_TERMS
 from khien.names.register import LureGroup, folded, members
+from khien.names.words import Word
 
 LISTS = ("bank-website", "university_domains", "tranco10k", "majestic_million", "cloudflare-top20k", "cisco_top20k")
 DYNAMIC_LIST = "dynamic-dns"
@@ -27,52 +29,63 @@ GENERIC = "com net org".split()
 HOME = ("vn",)
 
 
+class Holding(NamedTuple):
+    """A domain of an estate: whose (an owner's number; STATE for a reserved suffix), and whether a supplier's."""
+
+    owner: int
+    domain: Domain
+    supplied: bool
+
+
+STATE = -1
+
+
 class Program(NamedTuple):
-    """Everything one scan reads. words and owners go by the word's number, estate by its row."""
+    """Everything one scan reads; arrays go by the word's number where they say so, estate values hold a row's.
+
+    commons: how common a word, and what is one edit away from it, is in popular names: log2(1 + count) / 10. families:
+    of a short word, where the long word of its owner's that begins with it stands among the letters << 8 | its length.
+    """
 
     folds: np.ndarray  # i8: code point and what it folds to
-    words: tuple[words.Word, ...]
+    words: tuple[Word, ...]
     word_tables: words.Tables
     domains: tables.Table
     estate: tables.Table
-    estate_rows: tuple[
-        tuple[int, Domain, bool], ...
-    ]  # owner (-1: reserved for the state), domain, whether a supplier's
+    estate_rows: tuple[Holding, ...]
+    patterns: tuple[tuple[str, int], ...]  # regular expression of a verified domain with a ``*``, and its row
     lexicon: tables.Table
     owned: tables.Table
     officials: tables.Table
     owners: np.ndarray  # i4[words]: owner << 1 | short
-    commons: (
-        np.ndarray
-    )  # f4[words, 2]: how common the word, or one an edit away, is in popular names: log2(1 + count) / 10
-    families: (
-        np.ndarray
-    )  # i4[words]: of a short word, where its owner's long word that begins with it stands << 8 | length
+    commons: np.ndarray  # f4[words, 2]
+    families: np.ndarray  # i4[words]
 
     def pack(self) -> bytes:
         """As bytes that ``unpack`` takes."""
-        arrays = {
-            f"{name}.{i}": array for name, value in zip(self._fields, self, strict=True) for i, array in _arrays(value)
-        }
+        texts = msgspec.msgpack.encode((self.words, self.estate_rows, self.patterns))
+        arrays = {"texts": np.frombuffer(texts, np.uint8)}
+        for name, value in zip(self._fields, self, strict=True):
+            arrays |= {f"{name}.{i}": array for i, array in _arrays(value)}
         room = io.BytesIO()
-        texts = msgspec.msgpack.encode((self.words, self.estate_rows))
-        np.savez(room, texts=np.frombuffer(texts, np.uint8), **arrays)
+        np.savez(room, allow_pickle=False, **arrays)
         return room.getvalue()
 
     @classmethod
     def unpack(cls, packed: bytes) -> "Program":
         """What ``pack`` made."""
         with np.load(io.BytesIO(packed), allow_pickle=False) as kept:
-            found, rows = msgspec.msgpack.decode(kept["texts"].tobytes(), type=_Texts)
+            found, rows, patterns = msgspec.msgpack.decode(kept["texts"].tobytes(), type=_Texts)
             arrays = {name: [] for name in cls._fields}
             for key in kept.files[1:]:
                 arrays[key.partition(".")[0]].append(kept[key])
         tabled = {name: tables.Table(*arrays[name]) for name in ("domains", "estate", "lexicon", "owned", "officials")}
         plain = {name: arrays[name][0] for name in ("folds", "owners", "commons", "families")}
-        return cls(words=found, estate_rows=rows, word_tables=words.Tables(*arrays["word_tables"]), **tabled, **plain)
+        texts = {"words": found, "estate_rows": rows, "patterns": patterns}
+        return cls(word_tables=words.Tables(*arrays["word_tables"]), **texts, **tabled, **plain)
 
 
-_Texts = tuple[tuple[words.Word, ...], tuple[tuple[int, Domain, bool], ...]]
+_Texts = tuple[tuple[Word, ...], tuple[Holding, ...], tuple[tuple[str, int], ...]]
 
 
 def _arrays(value: Any) -> Iterator[tuple[int, np.ndarray]]:
@@ -93,7 +106,7 @@ class Found(NamedTuple):
 def build(
     register: Register, lures: Sequence[LureGroup], fold: bytes, lexicon: bytes, popular: bytes, suffixes: bytes
 ) -> Program:
-    """fold: data/fold.bin; lexicon, popular: rows ``word TAB cost`` and ``name TAB list``; suffixes: the public suffix list."""
+    """fold: data/fold.bin; lexicon: rows word, cost; popular: rows name, list; suffixes: a public suffix list."""
     costs = dict(_costs(lexicon))
     known = {folded(word) for group in lures for word in group.words}
     found = tuple(_words(register, known))
@@ -108,6 +121,7 @@ def build(
             _rows((domain, index << place.ROW_SHIFT | bits) for index, domain, bits in _members(rows)), tables.BACKWARD
         ),
         estate_rows=rows,
+        patterns=tuple(_patterns(rows)),
         lexicon=tables.table(lexicon + _rows(_lures(lures, own, costs))),
         owned=tables.table(_rows(own), tables.OWNED),
         officials=tables.table(_rows(_officials(register))),
@@ -121,14 +135,14 @@ def build(
 def run(
     program: Program, offsets: np.ndarray, row: np.ndarray, least: float, keep_terms: bool = False
 ) -> Iterator[Found]:
-    """Findings of names (Arrow string offsets i4[n + 1] and bytes u1), those whose weighted sum is ``least`` at least."""
+    """Findings of names (Arrow string offsets i4[n + 1], bytes u1) whose weighted sum is ``least`` at least."""
     n_rows = len(offsets) - 1
     capacity = 1024 + n_rows // 8
     out = np.empty((capacity, scan.WIDTH), np.int32)
     scores = np.empty(capacity)
     kept = np.empty((capacity if keep_terms else 1, N_TERMS))
     done = np.zeros(1, np.int64)
-    room, judge_room = scan.Room.make(), scan.JudgeRoom.make()
+    room, judge_room = search.Room.make(), scan.JudgeRoom.make()
     hashed = (program.domains, program.estate, program.lexicon, program.owned, program.officials)
     first = 0
     while first < n_rows:
@@ -136,7 +150,8 @@ def run(
             n_rows - first, offsets[first:], row, program.folds, len(program.folds) // 2,
             shape.CLASSES, *(each.reshape(-1) for each in program.word_tables),
             *(argument for table in hashed for argument in table.arguments),
-            program.owners, program.commons.reshape(-1), program.families, weights.WEIGHTS, least, int(keep_terms), *room, *judge_room,
+            program.owners, program.commons.reshape(-1), program.families, weights.WEIGHTS, least, int(keep_terms),
+            *room, *judge_room,
             out.reshape(-1), scores, kept.reshape(-1), capacity, done,
         )  # fmt: skip
         numbers = out[:count].copy()
@@ -145,14 +160,14 @@ def run(
         first += int(done[0])
 
 
-def _words(register: Register, lures: set[str]) -> Iterator[words.Word]:
+def _words(register: Register, lures: set[str]) -> Iterator[Word]:
     texts = {folded(word) for name in register.names for word in name.words}
     for owner, name in enumerate(register.names):
         short = {folded(word) for word in name.short}
         for text in sorted({folded(word) for word in name.words}):
-            yield words.Word(text, owner, plain=_is_joined(text, texts, short, lures))
+            yield Word(text, owner, plain=_is_joined(text, texts, short, lures))
         for text in sorted(short):
-            yield words.Word(text, owner, short=True)
+            yield Word(text, owner, short=True)
 
 
 def _is_joined(text: str, texts: set[str], short: set[str], lures: set[str]) -> bool:
@@ -166,17 +181,17 @@ def _is_joined(text: str, texts: set[str], short: set[str], lures: set[str]) -> 
     return False
 
 
-def _estate(register: Register) -> Iterator[tuple[int, Domain, bool]]:
+def _estate(register: Register) -> Iterator[Holding]:
     for domain in register.reserved_suffixes:
-        yield -1, domain, False
+        yield Holding(STATE, domain, supplied=False)
     for owner, name in enumerate(register.names):
         for domain in name.official:
-            yield owner, domain, False
+            yield Holding(owner, domain, supplied=False)
         for domain in name.suppliers:
-            yield owner, domain, True
+            yield Holding(owner, domain, supplied=True)
 
 
-def _members(rows: Sequence[tuple[int, Domain, bool]]) -> Iterator[tuple[int, str, int]]:
+def _members(rows: Sequence[Holding]) -> Iterator[tuple[int, str, int]]:
     """Each domain written out, the unverified first, so that a verified row for the same domain replaces it."""
     for verified in (False, True):
         for index, (owner, domain, _) in enumerate(rows):
@@ -184,6 +199,14 @@ def _members(rows: Sequence[tuple[int, Domain, bool]]) -> Iterator[tuple[int, st
                 bits = place.VERIFIED * verified | place.RESERVED * (owner < 0)
                 for each in members(domain.domain):
                     yield index, each, bits
+
+
+def _patterns(rows: Sequence[Holding]) -> Iterator[tuple[str, int]]:
+    """A ``*`` stands for characters of one label; the domain covers what is below it."""
+    for index, (_, domain, _) in enumerate(rows):
+        for each in members(domain.domain):
+            if "*" in each and domain.verified:
+                yield r"(?:.*\.)?(" + re.escape(each).replace(r"\*", "[^.]*") + ")", index
 
 
 def _officials(register: Register) -> Iterator[tuple[str, int]]:
@@ -240,7 +263,7 @@ def _ascii(label: str) -> str:
     return label if label.isascii() else "xn--" + label.encode("punycode").decode()
 
 
-def _families(found: Sequence[words.Word]) -> np.ndarray:
+def _families(found: Sequence[Word]) -> np.ndarray:
     families = np.zeros(len(found), np.int32)
     first = dict(zip((word.text for word in found), np.cumsum([0, *(len(word.text) for word in found)]), strict=False))
     for index, word in enumerate(found):
@@ -257,7 +280,6 @@ def _commons(program: Program, popular: bytes) -> np.ndarray:
     ends = np.flatnonzero(np.frombuffer(names, np.uint8) == ord("\n"))
     offsets = np.concatenate([[0], ends + 1]).astype(np.int32)
     counts = np.zeros((len(program.words), 2))
-    # the line ends are cut off by reading each name up to its own
     compact = np.frombuffer(names.replace(b"\n", b""), np.uint8)
     for found in run(program, offsets - np.arange(len(offsets), dtype=np.int32), compact, -np.inf, keep_terms=True):
         numbers = found.numbers[found.numbers[:, scan.ESTATE] < 0]
@@ -270,7 +292,7 @@ def _frequency(popular: bytes) -> np.ndarray:
     """How often each key of shape space is met in popular names."""
     counts = np.zeros(1 << 20, np.float32)
     names = np.frombuffer(popular, np.uint8)
-    scan.count_keys(names, len(names), shape.CLASSES, counts)
+    search.count_keys(names, len(names), shape.CLASSES, counts)
     return counts.reshape((32,) * 4)
 
 

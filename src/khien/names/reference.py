@@ -1,8 +1,8 @@
 """What the matcher finds, said plainly and slowly: every word against every window of every name.
 
-The scan (scan.py) looks for pieces of words and examines only what stands around them; here are no pieces, keys or bits,
-only the definitions of match.py. Tests hold the scan to this on names made to be hard, `bench/exactness.py` on real ones:
-both must find the same. Functions over arrays run interpreted or compiled, as elsewhere.
+The scan (scan.py) looks for pieces of words and examines only what stands around them; here are no pieces, keys or
+bits, only the definitions of match.py. Tests hold the scan to this on names made to be hard, `bench/exactness.py` on
+real ones: both must find the same. Functions over arrays run interpreted or compiled, as elsewhere.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from khien.compiled import inner, kernel
-from khien.names import match, text
+from khien.names import match, search, shape, text
 from khien.names.text import is_separator
-from khien.names.words import LONGEST, Word
+from khien.names.words import LONGEST, Tables, Word
 
 MOST = text.LONGEST - 8  # bytes of a name, and letters of it, that are read
 SIDE = LONGEST + 3  # of the table of distances: a window is at most two letters longer than its word
@@ -78,7 +78,7 @@ def _points(name: str) -> Iterator[tuple[int, int, int]]:
 
 def _decoded(label: str) -> str:
     """What an A-label stands for; nothing where it is none."""
-    if not label[:4].lower() == "xn--" or len(label) > 4 + 63:
+    if label[:4].lower() != "xn--" or len(label) > 4 + 63:
         return ""
     try:
         return label[4:].lower().encode("ascii").decode("punycode")
@@ -194,7 +194,7 @@ def one_edit(letters, start, length, word, first, n, table):
 
 @inner
 def edited(letters, start, until, word, first, behind, table):
-    """The best edited form of the word that begins at start inside one stretch of letters: ``end * 64 + rank``, or -1."""
+    """The best edited form of the word that begins at start, inside letters[:until]: ``end * 64 + rank``, or -1."""
     n = behind - first
     best = -1
     lowest = NONE
@@ -276,7 +276,7 @@ def silent(letters, n):
 def best_matches(
     n_names, offsets, letters, n_words, first, word, short, plain, drawn, one, table, best, found, capacity
 ):  # fmt: skip
-    """Rows of found: name, word, start, behind the end, rank; by name, then word. Answers how many, at most capacity."""
+    """Rows of found: name, word, start, behind the end, rank; by name, then word. Answers how many."""
     count = 0
     for name in range(n_names):
         n = offsets[name + 1] - offsets[name]
@@ -300,18 +300,30 @@ def best_matches(
 
 def matches(names: Sequence[str], words: Sequence[Word], interpreted: bool = False) -> np.ndarray:
     """All words in folded names, each at its best place: i4[n, 5], rows as ``best_matches`` says."""
-    run = best_matches.plain if interpreted else best_matches
-    letters = np.frombuffer("".join(names).encode() + b"\0", np.uint8)
-    capacity = 1024 + len(names) * min(len(words), 64)
-    found = np.zeros((capacity, 5), np.int32)
-    count = run(
-        len(names), _offsets(names), letters,
-        len(words), _offsets([each.text for each in words]), np.frombuffer("".join(each.text for each in words).encode(), np.uint8),
-        np.array([each.short for each in words], np.uint8), np.array([each.plain for each in words], np.uint8), DRAWN,
-        np.zeros(text.LONGEST, np.uint8), np.zeros(SIDE * SIDE, np.int32), np.zeros(3, np.int32), found.reshape(-1), capacity,
+    texts = [word.text for word in words]
+    found = np.zeros((1024 + len(names) * min(len(words), 64), 5), np.int32)
+    count = (best_matches.plain if interpreted else best_matches)(
+        len(names), _offsets(names), np.frombuffer("".join(names).encode() + b"\0", np.uint8),
+        len(words), _offsets(texts), np.frombuffer("".join(texts).encode(), np.uint8),
+        np.array([word.short for word in words], np.uint8), np.array([word.plain for word in words], np.uint8),
+        DRAWN, np.zeros(text.LONGEST, np.uint8), np.zeros(SIDE * SIDE, np.int32), np.zeros(3, np.int32),
+        found.reshape(-1), len(found),
     )  # fmt: skip
     return found[:count]
 
 
-def _offsets(texts: Sequence[str]) -> np.ndarray:
+def scanned(names: Sequence[bytes], tables: Tables, folds: np.ndarray, most: int = search.MOST_MATCHES) -> np.ndarray:
+    """The same of names as met, said by the scan, to be held against; most: how many words a name has on average.
+
+    tables: of the words; folds: fold.bin as the scan takes it, i8.
+    """
+    found = np.zeros((most * len(names), 5), np.int32)
+    count = search.candidates(
+        len(names), _offsets(names), np.frombuffer(b"".join(names) + b"\0", np.uint8), folds, len(folds) // 2,
+        shape.CLASSES, *(each.reshape(-1) for each in tables), *search.Room.make(), found.reshape(-1), len(found),
+    )  # fmt: skip
+    return found[:count]
+
+
+def _offsets(texts: Sequence[str] | Sequence[bytes]) -> np.ndarray:
     return np.cumsum([0, *map(len, texts)]).astype(np.int32)

@@ -56,9 +56,8 @@ def codes(word: str) -> list[tuple[int, int, bool]]:
     """The shape of a folded word: (code, index of the letter it belongs to, whether it is that letter's first)."""
     shape = []
     for index, letter in enumerate(word.encode()):
-        for shift in (FIRST, SECOND):
-            if code := int(CLASSES[letter]) >> shift & 0xFF:
-                shape.append((code, index, shift == FIRST))
+        both = (int(CLASSES[letter]) >> shift & 0xFF for shift in (FIRST, SECOND))
+        shape += [(code, index, first) for code, first in zip(both, (True, False), strict=True) if code]
     return shape
 
 

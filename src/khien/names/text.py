@@ -90,6 +90,8 @@ def punycode(row, start, end, points):
         return -1
     for i in range(start, basic):
         c = row[i]
+        if c >= 128:
+            return -1
         points[n_points] = c + 32 if 65 <= c <= 90 else c
         n_points += 1
     i = max(basic + 1, start)
@@ -115,9 +117,7 @@ def punycode(row, start, end, points):
             threshold = 1 if k <= bias else 26 if k >= bias + 26 else k - bias
             if digit < threshold:
                 break
-            weight *= 36 - threshold
-            if weight > 0x7FFFFFF:
-                return -1
+            weight *= 36 - threshold  # stays below 2**33: index, checked above, is no less than the weight before
             k += 36
         delta = (index - old) // (700 if first else 2)
         first = False

@@ -39,7 +39,7 @@ class Tables(NamedTuple):
 
     bits: np.ndarray  # i8[16384]: which of the 2**20 keys are pieces
     ranks: np.ndarray  # i4[16384]: how many bits are set before
-    starts: np.ndarray  # i4[groups + 1]
+    groups: np.ndarray  # i4[groups + 1, 2]: first entry, and letters that all its entries need; bit 0: at two edits
     entries: (
         np.ndarray
     )  # i4[n, 4]: letters that must be near (bits), word << 8 | checks, place of the piece in the word, code
@@ -50,7 +50,7 @@ class Tables(NamedTuple):
 
 
 def tables(words: Sequence[Word], frequency: np.ndarray) -> Tables:
-    """Builds the tables of words. frequency: how often each of the 2**20 keys is met in ordinary names, f4[32, 32, 32, 32]."""
+    """Builds the tables of words. frequency: how often each key is met in ordinary names, f4[32, 32, 32, 32]."""
     rarity = Rarity.of(frequency)
     found: dict[int, dict[tuple[int, int, int], int]] = {}
     for number, word in enumerate(words):
@@ -71,7 +71,7 @@ def tables(words: Sequence[Word], frequency: np.ndarray) -> Tables:
     return Tables(
         bits=bits.view(np.int64),
         ranks=_offsets([int(word).bit_count() for word in bits])[:-1],
-        starts=_offsets([len(group) for group in groups]),
+        groups=np.array([*_summaries(groups, masks), (len(entries), 0)], np.int32),
         entries=np.array(entries, np.int32).reshape(-1, 4),
         letters=np.frombuffer("".join(word.text for word in words).encode() + b"\0", np.uint8),
         first=_offsets([len(word.text) for word in words]),
@@ -84,13 +84,24 @@ def _offsets(lengths: list[int]) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
 
 
+def _summaries(groups: list[dict[tuple[int, int, int], int]], masks: list[int]) -> Iterator[tuple[int, int]]:
+    """A group's first entry and what lets most hits pass it by without a look at its entries."""
+    first = 0
+    for group in groups:
+        needed = -1
+        for (number, _, _), checks in group.items():
+            needed &= 0 if checks & (SHAPE | SHORT) else masks[number]
+        yield first, needed | any(checks & TWO for checks in group.values())
+        first += len(group)
+
+
 def _mask(word: str) -> int:
     """The characters as bits; a digit shares its bit with a letter, which can only let more through."""
     return sum({1 << (ord(letter) & 31) for letter in word})
 
 
 class Rarity(NamedTuple):
-    """What a piece costs: how often its keys are met. ``open[i]`` sums over the place i, for pieces with an open place."""
+    """What a piece costs: how often its keys are met. ``open[i]`` is the sum over place i, where any letter may be."""
 
     whole: np.ndarray
     open: tuple[np.ndarray, ...]
@@ -152,7 +163,7 @@ def _keys(word: str, places: tuple[int, ...]) -> Iterator[int]:
 
 
 class Changes(NamedTuple):
-    """What may become of a word of one length: pieces (i8[p, 4], places), which change leaves which (bool[p, changes])."""
+    """What may become of a word of one length: pieces (i8[p, 4]), and which change leaves which (bool[p, c])."""
 
     pieces: np.ndarray
     left: np.ndarray
@@ -177,9 +188,9 @@ def _changed(text: tuple[int, ...], kept: int) -> set[tuple[int, ...]]:
     end = len(text) - kept
     return {
         *(text[:i] + text[i + 1 :] for i in range(kept, end)),
-        *(text[:i] + (ANY,) + text[i + 1 :] for i in range(kept, end)),
-        *(text[:i] + (ANY,) + text[i:] for i in range(kept, end + 1)),
-        *(text[:i] + (text[i + 1], text[i]) + text[i + 2 :] for i in range(kept, end - 1)),
+        *((*text[:i], ANY, *text[i + 1 :]) for i in range(kept, end)),
+        *((*text[:i], ANY, *text[i:]) for i in range(kept, end + 1)),
+        *((*text[:i], text[i + 1], text[i], *text[i + 2 :]) for i in range(kept, end - 1)),
     }
 
 

@@ -20,7 +20,7 @@ _SAMPLE = 50  # lines that are looked at
 _UTF8_MARK = b"\xef\xbb\xbf"
 _RULE = re.compile(r"\[Adblock|!|\|\|?[\w*]|@@\|{0,2}\S")
 _RECORD = re.compile(
-    r"(?:\S+)?(?:\s+\d+[smhdwSMHDW]?)*(?:\s+(?:IN|CH|HS))?(?:\s+\d+[smhdwSMHDW]?)*\s+"
+    r"(?:\S++)?+(?:\s++\d++[smhdw]?+)*+(?:\s++(?:IN|CH|HS)(?=\s))?+(?:\s++\d++[smhdw]?+)*+\s++"
     r"(?:SOA|NS|A|AAAA|CNAME|DNAME|MX|TXT|PTR|SRV|CAA|DS|DNSKEY|RRSIG|NSEC|NSEC3|NSEC3PARAM|TLSA|HTTPS|SVCB)\s+\S",
     re.IGNORECASE,
 )
