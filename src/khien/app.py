@@ -1,13 +1,17 @@
 """Configuration in, running parts out: the only place that assembles."""
 
+import hashlib
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 from publicsuffixlist import PSLFILE
 
+from khien import model
+from khien.compiled import kept
 from khien.detectors.lookalike import Lookalike
 from khien.errors import ConfigError, InputError, UnavailableError
 from khien.model import Register
@@ -21,8 +25,9 @@ _PAGE = 4 << 20  # bytes of text: larger pages are no faster, and findings shoul
 
 
 def load_register(path: Path | None = None) -> Register:
-    """The register of protected names in a file, or one that Khiên ships by its name; without either, the Vietnamese one.
+    """The register in a file, or one that Khiên ships by its name; without either, the Vietnamese one.
 
+    What was read once is kept on this machine, since reading TOML with care takes longer than a million names.
     ConfigError: it cannot be read, or does not keep the format: everything that is wrong, a line each, with file, line
     and field.
     """
@@ -32,7 +37,14 @@ def load_register(path: Path | None = None) -> Register:
             text = file.read(register.LARGEST_FILE + 1)  # one more: parse says what is too large
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise ConfigError(f"{path}: {_advice(error)}") from error
-    return register.parse(text, str(path))
+    digest = hashlib.sha256(text)
+    for module in (register, model):  # what it is read into, and how
+        digest.update(_bytes(Path(str(module.__file__))))
+    packed = kept(
+        f"register-{digest.hexdigest()[:32]}.msgpack",
+        lambda: msgspec.msgpack.encode(register.parse(text, str(path))),
+    )
+    return msgspec.msgpack.decode(packed, type=Register)
 
 
 def lookalike(protect: Path | None = None) -> Lookalike:

@@ -5,7 +5,7 @@ word inside a longer ordinary word (zalo in gonzalo) shows here: reading it with
 """
 
 from khien.compiled import inner
-from khien.names.tables import ABSENT, BASIS, find, mix
+from khien.names.tables import ABSENT, BASIS, PREFIX, PREFIX_SALT, find, is_marked, mix
 from khien.names.text import DOT, is_separator
 
 LETTER, DIGIT = 40, 15  # tenths of a nat
@@ -41,6 +41,7 @@ def read_parts(text, begin, end, skip_begin, skip_end, marks, keys, values, size
         if c < 97:
             continue
         state = BASIS
+        prefix = 0
         letters = 0
         joined = True
         for j in range(i, min(length, i + LONGEST_PART + 4)):
@@ -52,6 +53,9 @@ def read_parts(text, begin, end, skip_begin, skip_end, marks, keys, values, size
                 continue
             state = mix(state, c)
             letters += 1
+            if letters == PREFIX + 1 and not is_marked(prefix ^ PREFIX_SALT, marks, size):
+                break  # no longer part begins so
+            prefix = state if letters == PREFIX else prefix
             if letters < 2 or (begin + i == skip_begin and begin + j + 1 == skip_end):
                 continue
             found = find(state, marks, keys, values, size)

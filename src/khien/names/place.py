@@ -50,7 +50,7 @@ def look(
     at[ESTATE_AT] = ABSENT
     state = BASIS
     begin = n  # of the label to the right
-    wild = False
+    wild = 0  # the flags of a wildcard rule one label to the right
     plain = True
     for i in range(n - 1, -1, -1):
         plain = plain and not (folded and kind[i] != PLAIN)
@@ -64,9 +64,10 @@ def look(
             at[SUFFIX] = i
         if wild and not flags & TAKEN_BACK:
             at[SUFFIX] = i
+            at[HOSTING] |= wild & PRIVATE != 0
         if flags & TAKEN_BACK:
             at[SUFFIX] = begin
-        wild = flags & WILD != 0
+        wild = flags if flags & WILD else 0
         if flags & (RULE | DYNAMIC):
             at[SUFFIX] = i
             if flags & (PRIVATE | DYNAMIC):

@@ -14,6 +14,7 @@ from khien.compiled import inner, kernel
 BASIS, PRIME, BITS = 0x2BF29CE48423, 0x1A2B5, (1 << 46) - 1
 ABSENT = -1
 MARKS = 4  # marks a slot
+PREFIX, PREFIX_SALT = 4, 0x155555555555  # letters that begin a longer key are marked too, under another hash
 
 
 @inner
@@ -23,13 +24,26 @@ def mix(state, byte):
 
 
 @inner
+def is_marked(hashed, marks, size):
+    """Whether a hash may be in the table."""
+    mark = (hashed >> 8) & (size * MARKS - 1)
+    return marks[mark >> 3] >> (mark & 7) & 1
+
+
+@inner
+def set_mark(hashed, marks, size):
+    """Says that a hash may be in the table."""
+    mark = (hashed >> 8) & (size * MARKS - 1)
+    marks[mark >> 3] |= 1 << (mark & 7)
+
+
+@inner
 def find(hashed, marks, keys, values, size):
     """The value kept for a hash, or ABSENT. size is a power of two.
 
     Most hashes asked for are absent; marks, a bit for each of a few bits of the hash, fit a near cache and say so.
     """
-    mark = (hashed >> 8) & (size * MARKS - 1)
-    if not marks[mark >> 3] >> (mark & 7) & 1:
+    if not is_marked(hashed, marks, size):
         return ABSENT
     at = (hashed >> 20) & (size - 1)
     while keys[at] != 0:
@@ -66,8 +80,9 @@ def fill(rows, length, how, marks, keys, values, size):
             number = number * 10 + rows[behind] - 48
             behind += 1
         hashed = hash_row(rows, at, end, number, how)
-        mark = (hashed >> 8) & (size * MARKS - 1)
-        marks[mark >> 3] |= 1 << (mark & 7)
+        set_mark(hashed, marks, size)
+        if how == FORWARD and end - at > PREFIX:
+            set_mark(hash_row(rows, at, at + PREFIX, number, how) ^ PREFIX_SALT, marks, size)
         slot = (hashed >> 20) & (size - 1)
         while keys[slot] != 0 and keys[slot] != hashed:
             slot = (slot + 1) & (size - 1)
