@@ -121,7 +121,10 @@ class Kernel:
         return digest.hexdigest()[:32]
 
     def _compile(self) -> bytes:
-        from numba import njit, types  # the only import of numba: half a second and more
+        import numba  # the only import of it: a second and more
+        from numba import types
+
+        njit: Any = numba.njit
 
         def numba_type(declared: str) -> Any:
             scalar = {"u": "uint", "i": "int", "f": "float"}[declared[0]] + str(int(declared[1]) * 8)

@@ -151,9 +151,9 @@ def kinship(text, begin, end, letters, first, n, lengths):
 
 @inner
 def terms(
-    text, kind, folded, n, start, end, rank, letters, first, length, short, common, common_edited, family, owner, others,
-    official, lexicon_marks, lexicon_keys, lexicon_values, n_lexicon, owned_marks, owned_keys, owned_values, n_owned,
-    costs, steps, parts, found, at, x,
+    text, kind, folded, n, start, end, rank, letters, first, length, short, common, common_edited, family, owner,
+    others, official, lexicon_marks, lexicon_keys, lexicon_values, n_lexicon, owned_marks, owned_keys, owned_values,
+    n_owned, costs, steps, parts, found, at, x,
 ):  # fmt: skip
     """Writes the terms of one match into x (f8), and what the name's parts are into found."""
     for i in range(N_TERMS):

@@ -12,7 +12,7 @@ from khien.model import Domain, Register
 from khien.names import match, place, scan, search, shape, tables, weights, words
 from khien.names.judge import N_TERMS
 from khien.names.register import LureGroup, folded, members
-from khien.names.words import Word
+from khien.names.words import Tables, Word
 
 LISTS = ("bank-website", "university_domains", "tranco10k", "majestic_million", "cloudflare-top20k", "cisco_top20k")
 DYNAMIC_LIST = "dynamic-dns"
@@ -49,7 +49,7 @@ class Program(NamedTuple):
 
     folds: np.ndarray  # i8: code point and what it folds to
     words: tuple[Word, ...]
-    word_tables: words.Tables
+    word_tables: Tables
     domains: tables.Table
     estate: tables.Table
     estate_rows: tuple[Holding, ...]
@@ -82,7 +82,7 @@ class Program(NamedTuple):
         tabled = {name: tables.Table(*arrays[name]) for name in ("domains", "estate", "lexicon", "owned", "officials")}
         plain = {name: arrays[name][0] for name in ("folds", "owners", "commons", "families")}
         texts = {"words": found, "estate_rows": rows, "patterns": patterns}
-        return cls(word_tables=words.Tables(*arrays["word_tables"]), **texts, **tabled, **plain)
+        return cls(word_tables=Tables(*arrays["word_tables"]), **texts, **tabled, **plain)
 
 
 _Texts = tuple[tuple[Word, ...], tuple[Holding, ...], tuple[tuple[str, int], ...]]

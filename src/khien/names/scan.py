@@ -141,7 +141,7 @@ def scan(
     lexicon_marks, lexicon_keys, lexicon_values, n_lexicon, owned_marks, owned_keys, owned_values, n_owned,
     official_marks, official_keys, official_values, n_official,
     owners, commons, families, weights, least, keep_terms,
-    text, kind, codes, place_of, until, letter, hits, labels, points, rows, matches,
+    text, kind, place_of, until, codes, hits, labels, points, rows, matches,
     costs, steps, parts, found, at, x,
     out, scores, kept_terms, capacity, done,
 ):  # fmt: skip
@@ -152,11 +152,11 @@ def scan(
     total = 0
     for each in range(n_rows):
         n, n_codes, n_hits, folded = read_name(
-            row, offsets[each], offsets[each + 1], text, kind, codes, place_of, until, letter, hits, labels, points,
+            row, offsets[each], offsets[each + 1], text, kind, place_of, until, codes, hits, labels, points,
             folds, n_folds, classes, bits,
         )  # fmt: skip
         count = find_words(
-            n, n_codes, n_hits, text, codes, letter, hits, labels, rows, matches,
+            n, n_codes, n_hits, text, codes, hits, labels, rows, matches,
             bits, ranks, groups, entries, letters, first, shapes, shape_first,
         )  # fmt: skip
         if count == 0:

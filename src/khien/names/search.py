@@ -28,14 +28,13 @@ FIELDS = 4  # of a match: word, start, behind the end, rank
 
 
 class Room(NamedTuple):
-    """Working room of a scan; kernels allocate nothing. Sizes follow text.LONGEST: each letter has at most two codes."""
+    """Working room; kernels allocate nothing. Sizes follow text.LONGEST: a letter has at most two codes."""
 
     text: np.ndarray  # u1: the folded name
     kind: np.ndarray  # u1: kinds of its characters
-    codes: np.ndarray  # u1: its shape
     place: np.ndarray  # i4: first character of the input each stands for
     until: np.ndarray  # i4: the one behind
-    letter: np.ndarray  # i4: which character each code belongs to
+    codes: np.ndarray  # i4: its shape: character << 8 | code
     hits: np.ndarray  # i4: code at which a piece ends << 10 | label
     labels: np.ndarray  # i4: begin << 16 | end, letters as bits
     points: np.ndarray  # i4: code points of a label
@@ -45,11 +44,11 @@ class Room(NamedTuple):
     @classmethod
     def make(cls) -> "Room":
         """A room of one's own: one for each thread."""
-        sizes = [400, 400, 800, 400, 400, 800, 800, 800, 80, 192, FIELDS * MOST_MATCHES]
-        return cls(*(np.zeros(size, np.uint8 if index < 3 else np.int32) for index, size in enumerate(sizes)))
+        sizes = [400, 400, 400, 400, 800, 800, 800, 80, 192, FIELDS * MOST_MATCHES]
+        return cls(*(np.zeros(size, np.uint8 if index < 2 else np.int32) for index, size in enumerate(sizes)))
 
 
-ROOM = ("u1*",) * 3 + ("i4*",) * 8
+ROOM = ("u1*",) * 2 + ("i4*",) * 8
 TABLES = ("i4*", "i8*", "i4*", "i4*", "i4*", "u1*", "i4*", "u1*", "i4*")  # shape.CLASSES, words.Tables
 
 
@@ -60,7 +59,7 @@ def is_www(row, start):
 
 
 @inner
-def read_ascii(row, start, end, text, codes, letter, hits, labels, classes, bits):
+def read_ascii(row, start, end, text, codes, hits, labels, classes, bits):
     """Reads a name in one pass: text, shape, labels, and the codes at which a piece of a word ends.
 
     Answers (length, codes, hits, whether it needs the longer way: not ASCII, a wildcard, perhaps an A-label). Written
@@ -84,16 +83,14 @@ def read_ascii(row, start, end, text, codes, letter, hits, labels, classes, bits
         code = found >> shape.FIRST & 0xFF
         if code and i >= silent:
             key = (key << 5 | code) & 0xFFFFF
-            codes[n_codes] = code
-            letter[n_codes] = i
+            codes[n_codes] = i << 8 | code
             hits[n_hits] = n_codes << 10 | label
             n_hits += bits[key >> 6] >> (key & 63) & 1
             n_codes += 1
             code = found >> shape.SECOND & 0xFF
             if code:
                 key = (key << 5 | code) & 0xFFFFF
-                codes[n_codes] = code
-                letter[n_codes] = i
+                codes[n_codes] = i << 8 | code
                 hits[n_hits] = n_codes << 10 | label
                 n_hits += bits[key >> 6] >> (key & 63) & 1
                 n_codes += 1
@@ -107,8 +104,7 @@ def read_ascii(row, start, end, text, codes, letter, hits, labels, classes, bits
     labels[2 * label] = begin << 16 | n
     labels[2 * label + 1] = mask
     key = (key << 5 | shape.END) & 0xFFFFF
-    codes[n_codes] = shape.END
-    letter[n_codes] = n
+    codes[n_codes] = n << 8 | shape.END
     hits[n_hits] = n_codes << 10 | label
     n_hits += bits[key >> 6] >> (key & 63) & 1
     return n, n_codes + 1, n_hits, odd & shape.ODD != 0
@@ -127,17 +123,17 @@ def group_of(key, bits, ranks):
 
 @inner
 def read_name(
-    row, start, end, text, kind, codes, place, until, letter, hits, labels, points, folds, n_folds, classes, bits
+    row, start, end, text, kind, place, until, codes, hits, labels, points, folds, n_folds, classes, bits
 ):  # fmt: skip
     """Reads a name of any form; answers (length, codes, hits, whether places were written)."""
     if end > start and row[end - 1] == DOT:
         end -= 1
     if end - start > LONGEST - 8:
         return 0, 0, 0, False
-    n, n_codes, n_hits, odd = read_ascii(row, start, end, text, codes, letter, hits, labels, classes, bits)
+    n, n_codes, n_hits, odd = read_ascii(row, start, end, text, codes, hits, labels, classes, bits)
     if odd:
         n = prepare(row, start, end, text, place, until, kind, points, folds, n_folds)
-        n, n_codes, n_hits, _ = read_ascii(text, 0, n, text, codes, letter, hits, labels, classes, bits)
+        n, n_codes, n_hits, _ = read_ascii(text, 0, n, text, codes, hits, labels, classes, bits)
     return n, n_codes, n_hits, odd
 
 
@@ -169,25 +165,23 @@ def too_many_lack(lacking, two):
 
 @inner
 def check_entry(
-    entry, at, n, n_codes, inside, since, until, text, codes, letter, rows, matches, count,
+    entry, at, n, n_codes, inside, since, until, text, codes, rows, matches, count,
     entries, letters, first, shapes, shape_first,
 ):  # fmt: skip
     """Does the checks of one entry where its piece stands at codes[at]; answers how many matches there are then."""
     word = entries[entry + 1] >> 8
     checks = entries[entry + 1] & 0xFF
     offset = entries[entry + 2]
-    here = letter[at]
+    here = codes[at] >> 8
     near = here - offset  # where the word would begin
     begin = first[word]
     length = first[word + 1] - begin
     if checks & words.SHAPE:
         code_at = at - entries[entry + 3]
         n_shape = shape_first[word + 1] - shape_first[word]
-        packed = shape_at(
-            text, codes, letter, n_codes, code_at, shapes, shape_first[word], n_shape, letters, begin, length
-        )
+        packed = shape_at(text, codes, n_codes, code_at, shapes, shape_first[word], n_shape, letters, begin, length)
         if packed >= 0:
-            count = keep_match(matches, count, word, letter[code_at], packed >> 8, (packed & 255) * 8)
+            count = keep_match(matches, count, word, codes[code_at] >> 8, packed >> 8, (packed & 255) * 8)
     if checks & words.SHORT and near >= 0 and near + length <= n and same(text, near, letters, begin, length):
         if touches_boundary(text, near, near + length, n):
             count = keep_match(matches, count, word, near, near + length, EXACT * 8)
@@ -211,7 +205,7 @@ def check_entry(
 
 @inner
 def find_words(
-    n, n_codes, n_hits, text, codes, letter, hits, labels, rows, matches,
+    n, n_codes, n_hits, text, codes, hits, labels, rows, matches,
     bits, ranks, groups, entries, letters, first, shapes, shape_first,
 ):  # fmt: skip
     """All words in text[:n], each at its best place; answers how many."""
@@ -221,9 +215,9 @@ def find_words(
         label = 2 * (hits[h] & 0x3FF)
         since = labels[label] >> 16
         until = labels[label] & 0xFFFF
-        inside = letter[at] >= since and until - since >= ONE_LEAST - 1
+        inside = codes[at] >> 8 >= since and until - since >= ONE_LEAST - 1
         absent = ~labels[label + 1] & ~1 if inside else ~1
-        key = codes[at] << 15 | codes[at + 1] << 10 | codes[at + 2] << 5 | codes[at + 3]
+        key = (codes[at] & 31) << 15 | (codes[at + 1] & 31) << 10 | (codes[at + 2] & 31) << 5 | codes[at + 3] & 31
         group = 2 * group_of(key, bits, ranks)
         needed = groups[group + 1]
         if too_many_lack(needed & absent, needed & 1):
@@ -231,7 +225,7 @@ def find_words(
         for entry in range(4 * groups[group], 4 * groups[group + 2], 4):
             if not too_many_lack(entries[entry] & absent, entries[entry + 1] & words.TWO):
                 count = check_entry(
-                    entry, at, n, n_codes, inside, since, until, text, codes, letter, rows, matches, count,
+                    entry, at, n, n_codes, inside, since, until, text, codes, rows, matches, count,
                     entries, letters, first, shapes, shape_first,
                 )  # fmt: skip
     return count
@@ -241,7 +235,7 @@ def find_words(
 def candidates(
     n_rows, offsets, row, folds, n_folds,
     classes, bits, ranks, groups, entries, letters, first, shapes, shape_first,
-    text, kind, codes, place, until, letter, hits, labels, points, rows, matches,
+    text, kind, place, until, codes, hits, labels, points, rows, matches,
     found, capacity,
 ):  # fmt: skip
     """Only the matches, unjudged: rows of found are (row, word, start, behind the end, rank) in the folded text.
@@ -251,11 +245,11 @@ def candidates(
     total = 0
     for each in range(n_rows):
         n, n_codes, n_hits, _ = read_name(
-            row, offsets[each], offsets[each + 1], text, kind, codes, place, until, letter, hits, labels, points,
+            row, offsets[each], offsets[each + 1], text, kind, place, until, codes, hits, labels, points,
             folds, n_folds, classes, bits,
         )  # fmt: skip
         count = find_words(
-            n, n_codes, n_hits, text, codes, letter, hits, labels, rows, matches,
+            n, n_codes, n_hits, text, codes, hits, labels, rows, matches,
             bits, ranks, groups, entries, letters, first, shapes, shape_first,
         )  # fmt: skip
         for i in range(count):

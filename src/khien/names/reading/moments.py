@@ -75,7 +75,7 @@ def _digits(text: Any, begin: int, end: int) -> int:
     """The number that text[begin:end] writes, or -1."""
     number = 0
     for i in range(begin, end):
-        digit = np.int64(text[i]) - 48
+        digit = int(text[i]) - 48
         if digit < 0 or digit > 9:
             return -1
         number = number * 10 + digit

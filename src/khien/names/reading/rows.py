@@ -1,5 +1,7 @@
 """The rows of one page while they are being read, in buffers that kernels and Python fill in turn."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 
@@ -40,8 +42,9 @@ class Rows:
         self._first = 0
         self._refused: list[tuple[int, int, bytes]] = []  # line, reason, how it begins
         # Indexing a memoryview costs a third of indexing an array.
-        self._values, self._offsets, self._at = memoryview(self.values), memoryview(self.offsets), memoryview(self.at)
-        self._moments = memoryview(self.moments)
+        self._values, self._offsets, self._at, self._moments = map(
+            _view, (self.values, self.offsets, self.at, self.moments)
+        )
 
     def add(self, name: str, seen_at: int = moments.NO_TIME) -> None:
         """One name that ``syntax.fault`` finds good; seen_at in microseconds."""
@@ -105,6 +108,10 @@ class Rows:
             reasons.append("more")
             excerpts.append(str(self.refusals - KEPT))
         return pa.record_batch([places, reasons, excerpts], schema=schema.SKIPPED)
+
+
+def _view(array: Any) -> memoryview:
+    return memoryview(array)
 
 
 def excerpt(raw: bytes) -> str:
