@@ -2,7 +2,7 @@
 
 A detector brings ``tests/cases/<name>.toml``::
 
-    [settings]                  # its fields
+    [settings]                  # its fields; of one that takes bytes, their text, or "shipped:FILE" for a file of data
     [[beside.<table>]]          # rows of a table beside it, for all cases
     [[case]]
     why = "what this shows"
@@ -17,6 +17,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,16 @@ def cases_of(name: str) -> dict[str, Any]:
 def made(kind: Any, settings: Mapping[str, Any]) -> Any:
     known = [field.name for field in fields(kind)]
     assert set(settings) <= set(known), f"{kind.__name__} has the settings {known}, not all of {list(settings)}"
-    return msgspec.convert(settings, kind)
+    taken = {field.name for field in fields(kind) if field.type is bytes}
+    return msgspec.convert(
+        {name: bytes_of(value) if name in taken else value for name, value in settings.items()}, kind
+    )
+
+
+def bytes_of(text: str) -> bytes:
+    if not text.startswith("shipped:"):
+        return text.encode()
+    return files("khien").joinpath("data", text.removeprefix("shipped:")).read_bytes()
 
 
 def batch_of(rows: Sequence[Mapping[str, Any]], wanted: pa.Schema) -> pa.RecordBatch:

@@ -19,7 +19,7 @@ from khien.names import register
 from khien.sources.files import STANDARD_INPUT, Files
 
 SHIPPED = ("vn", "world")  # registers that come with Khiên, by name
-HOME = "vn"
+DEFAULT = "vn"
 _SHIPPED = Path(__file__).parent / "data"
 _PAGE = 4 << 20  # bytes of text: larger pages are no faster, and findings should not wait
 
@@ -31,7 +31,7 @@ def load_register(path: Path | None = None) -> Register:
     ConfigError: it cannot be read, or does not keep the format: everything that is wrong, a line each, with file, line
     and field.
     """
-    path = _SHIPPED / f"register-{path or HOME}.toml" if path is None or str(path) in SHIPPED else path
+    path = _SHIPPED / f"register-{path or DEFAULT}.toml" if path is None or str(path) in SHIPPED else path
     try:
         with path.open("rb") as file:
             text = file.read(register.LARGEST_FILE + 1)  # one more: parse says what is too large

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from khien.names import program, reference, scan, search, shape, words
+from khien.names import program, reference, scan, search, shape, text, words
 from khien.names.match import (
     ALIKE,
     ALIKE_DOTTED,
@@ -197,7 +197,7 @@ def test_the_best_place_of_a_word_counts(candidates: Finder) -> None:
 
 def test_so_many_words_are_kept_and_the_rest_passed_over(candidates: Finder) -> None:
     many = [Word(f"w{number:03}x", 0) for number in range(60)]
-    name = "".join(word.text for word in many)[: scan.LONGEST - 9].encode()
+    name = "".join(word.text for word in many)[: text.LONGEST - 9].encode()
     found = candidates([name, b"w001x.example"], many)
     assert len([each for each in found if each[0] == 0]) == search.MOST_MATCHES
     assert (1, 1, 0, 5, EXACT * 8) in found

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow.compute import call_function
 
+PLACES = 4  # a score is shown, and held to a bound, rounded to so many
 Why = tuple[str, tuple[tuple[str, str], ...]]  # code of a reason, its parameters
 Span = tuple[int, int]
 Row = tuple[str, str, tuple[str, ...], float, Span | None, bool, list[int]]
@@ -19,7 +20,7 @@ class Columns(NamedTuple):
     domains: list[str]
     brands: list[str]  # ids
     techniques: list[tuple[str, ...]]
-    scores: list[float]  # rounded to four places
+    scores: list[float]  # rounded to PLACES
     spans: list[Span | None]
     suppressed: list[bool]
     reasons: list[list[int]]
@@ -37,7 +38,7 @@ def columns(findings: pa.RecordBatch) -> Columns:
         findings["subject"].to_pylist(),
         findings["claim"].to_pylist(),
         _texts(findings["techniques"]),
-        findings["score"].to_numpy().round(4).tolist(),
+        findings["score"].to_numpy().round(PLACES).tolist(),
         _spans(findings["span"]),
         findings["suppressed"].to_pylist(),
         reasons.to_pylist(),

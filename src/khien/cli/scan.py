@@ -11,6 +11,7 @@ import click
 import pyarrow as pa
 
 from khien import app, pipeline
+from khien.cli.columns import PLACES
 from khien.cli.jsonl import Jsonl
 from khien.cli.output import Output
 from khien.cli.progress import Progress
@@ -68,7 +69,7 @@ def names(inputs: Sequence[str], settings: Settings) -> int:
 def _wanted(findings: pa.RecordBatch, settings: Settings, tally: Tally) -> pa.RecordBatch:
     """The findings to write, in their order; the others are only counted."""
     if settings.min_score:
-        findings = findings.filter(pa.array(findings["score"].to_numpy() >= settings.min_score))
+        findings = findings.filter(pa.array(findings["score"].to_numpy().round(PLACES) >= settings.min_score))
     known = findings["suppressed"].to_numpy(zero_copy_only=False)
     tally.found += int((~known).sum())
     if known.any():

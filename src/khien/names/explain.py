@@ -99,6 +99,8 @@ def _structure(word: Word, numbers: list[int]) -> list[str]:
         codes.append("campaign")
     if numbers[scan.OFFICIAL_END] >= 0:
         codes.append("official-in-subdomain")
+    elif numbers[scan.RANK] // 8 in (match.DOTTED, match.ALIKE_DOTTED):
+        pass  # over several labels: neither in one nor below one
     elif numbers[scan.BENEATH]:
         codes.append("subdomain")
     elif numbers[scan.WHOLE]:
@@ -130,15 +132,16 @@ def _signs(brand: str, subject: str, numbers: list[int]) -> list[Reason]:
     signs: list[Reason] = []
     count = min(numbers[scan.N_LURES], 3)
     places = numbers[scan.LURES : scan.LURES + 2 * count]
-    lures = sorted({(a, b) for a, b in zip(places[::2], places[1::2], strict=True)})
+    lures = sorted({(a, b) for a, b in zip(places[::2], places[1::2], strict=True) if _is_beside(a, b, numbers)})
     if lures:
         text = ", ".join(dict.fromkeys(subject[a:b] for a, b in lures))
         signs.append(
             ("brand-lure", {"brand": brand, "lures": text}) if numbers[scan.OWN_LURES] else ("lure", {"lures": text})
         )
-    if numbers[scan.DIGITS] > 1:
-        signs.append(("digits", {"part": "".join(filter(str.isdigit, subject))}))
-    if numbers[scan.ORDINARY] >= 0:
+    digits = "".join(filter(str.isdigit, subject[numbers[scan.LABEL] : numbers[scan.LABEL + 1]]))
+    if numbers[scan.DIGITS] > 1 and len(digits) == numbers[scan.DIGITS]:  # else an A-label, whose digits mean others
+        signs.append(("digits", {"part": digits}))
+    if numbers[scan.ORDINARY] >= 0 and numbers[scan.ORDINARY + 1] > numbers[scan.ORDINARY]:
         ordinary = subject[numbers[scan.ORDINARY] : numbers[scan.ORDINARY + 1]]
         signs.append(("inside-word", {"word": subject[numbers[scan.START] : numbers[scan.END]], "ordinary": ordinary}))
     suffix = subject[numbers[scan.SUFFIX_AT] :]
@@ -149,6 +152,11 @@ def _signs(brand: str, subject: str, numbers: list[int]) -> list[Reason]:
     elif not numbers[scan.TOP] & (place.HOME | place.GENERIC) and len(suffix.rpartition(".")[2]) == 2:
         signs.append(("foreign-suffix", {"suffix": suffix}))
     return signs
+
+
+def _is_beside(begin: int, end: int, numbers: list[int]) -> bool:
+    """Whether a lure can be shown: all letters of an A-label have the whole label as their place."""
+    return begin < end and (end <= numbers[scan.START] or begin >= numbers[scan.END])
 
 
 def _known_good(program: Program, brands: Sequence[str], subject: str, numbers: list[int]) -> Reason | None:

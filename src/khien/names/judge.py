@@ -5,8 +5,9 @@ their weighted sum. Weights stand in weights.py with how they came about. What a
 """
 
 from khien.compiled import inner
-from khien.names import match, place
-from khien.names.parts import part_over, read_parts, sum_parts
+from khien.names import match, parts, place
+from khien.names.parts import BEST_LURE, LOOSE, LURE_SUM, OWN_LURES, part_over, read_parts, sum_parts
+from khien.names.parts import DIGITS as DIGITS_FOUND
 from khien.names.text import ALIKE, DOT, MARKED, is_separator
 
 TERMS = (
@@ -30,7 +31,8 @@ TERMS = (
     INSIDE,
 ) = range(len(TERMS))  # fmt: skip
 N_TERMS = len(TERMS)
-FOUND = 16  # numbers that sum_parts writes
+ORDINARY = parts.LURES + 6  # where the begin and end of an ordinary word over the match go, behind what sum_parts finds
+FOUND = ORDINARY + 2
 MOST_READ = 120  # letters of a name whose parts are read
 
 
@@ -173,22 +175,22 @@ def terms(
     )
     without = costs[behind - begin]
     before = costs[start - begin]
-    found[13], found[14] = part_over(begin, behind - begin, start, end, steps)
+    found[ORDINARY], found[ORDINARY + 1] = part_over(begin, behind - begin, start, end, steps)
     sum_parts(text, begin, start - begin, steps, parts, owner, owned_marks, owned_keys, owned_values, n_owned, found)
-    loose_before = found[0]
+    loose_before = found[LOOSE]
     read_parts(text, end, behind, -1, -1, lexicon_marks, lexicon_keys, lexicon_values, n_lexicon, costs, steps, parts)
     sum_parts(text, end, behind - end, steps, parts, owner, owned_marks, owned_keys, owned_values, n_owned, found)
-    loose = found[0]
+    loose = found[LOOSE]
     edge_terms(text, begin, behind, start, end, loose_before, loose - loose_before, x)
     gain = (without - before - costs[behind - end]) / 100.0  # in 10 nats, before the word's own cost
     x[TELLING] = min(max(gain - 1.0, 0.0), 1.5)
     x[HIDDEN] = min(max(1.0 - gain, 0.0), 1.5)
-    if found[13] >= 0 and x[HIDDEN] >= 0.3:
+    if found[ORDINARY] >= 0 and x[HIDDEN] >= 0.3:
         x[INSIDE] = 1.0
     else:
-        found[13] = -1
+        found[ORDINARY] = -1
     x[LOOSE_LETTERS] = min(loose, 8) / 8
-    x[DIGITS] = min(found[1], 4) / 4
+    x[DIGITS] = min(found[DIGITS_FOUND], 4) / 4
     # The other labels: only what lures there are.
     label = 0
     while label < suffix and label < MOST_READ:
@@ -199,18 +201,18 @@ def terms(
             read_parts(
                 text, label, stop, -1, -1, lexicon_marks, lexicon_keys, lexicon_values, n_lexicon, costs, steps, parts
             )
-            loose = found[0]
-            digits = found[1]
+            loose = found[LOOSE]
+            digits = found[DIGITS_FOUND]
             sum_parts(
                 text, label, stop - label, steps, parts, owner, owned_marks, owned_keys, owned_values, n_owned, found
             )
-            found[0] = loose
-            found[1] = digits
+            found[LOOSE] = loose
+            found[DIGITS_FOUND] = digits
             x[LABELS] += 0.25
         label = stop + 1
-    x[LURE] = found[3] / 10
-    x[MORE_LURES] = min(max(found[4] - found[3], 0), 20) / 10
-    if found[6]:
+    x[LURE] = found[BEST_LURE] / 10
+    x[MORE_LURES] = min(max(found[LURE_SUM] - found[BEST_LURE], 0), 20) / 10
+    if found[OWN_LURES]:
         x[OWN_LURE] = 1.0
     if start == begin and end == behind and start == registrable:
         x[WHOLE] = 1.0
@@ -240,7 +242,6 @@ def terms(
         x[OTHER_BRAND] = 1.0
     if at[place.ESTATE] >= 0:
         x[CLAIMED] = 1.0
-    return edited
 
 
 @inner

@@ -175,54 +175,6 @@ def within_two(text, start, length, word, first, n, rows):
 
 
 @inner
-def run_forward(text, at, until, word, i, behind):
-    """How many characters text[at:until] and word[i:behind] share from their beginnings."""
-    length = min(until - at, behind - i)
-    for k in range(length):
-        if text[at + k] != word[i + k]:
-            return k
-    return length
-
-
-@inner
-def run_backward(text, since, at, word, first, i):
-    """The same from the ends of text[since:at] and word[first:i]."""
-    length = min(at - since, i - first)
-    for k in range(1, length + 1):
-        if text[at - k] != word[i - k]:
-            return k - 1
-    return length
-
-
-@inner
-def reaches(text, since, at, until, word, first, i, behind, step, edits):
-    """Whether the rest of the word fits the text from here with so many edits, going forward (step 1) or back (-1)."""
-    if step > 0:
-        shared = run_forward(text, at, until, word, i, behind)
-        i += shared
-        at += shared
-        return i == behind or (edits > 0 and behind - i <= edits)
-    shared = run_backward(text, since, at, word, first, i)
-    return i - shared == first or (edits > 0 and i - shared - first <= edits)
-
-
-@inner
-def after_one(text, since, at, until, word, first, i, behind, step, edits):
-    """The same, where the next thing is an edit: the best of the four kinds, then ``reaches``."""
-    if step > 0:
-        shared = run_forward(text, at, until, word, i, behind)
-    else:
-        shared = -run_backward(text, since, at, word, first, i)
-    i += shared
-    at += shared
-    swap = 2 * step
-    fits = reaches(text, since, at + step, until, word, first, i + step, behind, step, edits)
-    fits = fits or reaches(text, since, at + step, until, word, first, i, behind, step, edits)
-    fits = fits or reaches(text, since, at, until, word, first, i + step, behind, step, edits)
-    return fits or reaches(text, since, at + swap, until, word, first, i + swap, behind, step, edits)
-
-
-@inner
 def strewn(text, since, until, near, word, first, n):
     """Whether all letters of the word but two stand within two places of where they would, were it to begin at near.
 

@@ -16,6 +16,7 @@ COST, GROUP_SHIFT, WEIGHT_SHIFT = (
     16,
 )  # fields of a lexicon value: cost, group of lures (0: none), weight in tenths
 TELLING = 3  # tenths of weight: what a lure needs to be named as a reason
+LOOSE, DIGITS, BEST_LURE, LURE_SUM, N_LURES, OWN_LURES, LURES = range(7)  # slots of what sum_parts finds
 FAR = 1 << 28
 
 
@@ -81,8 +82,8 @@ def part_over(begin, length, start, end, steps):
 def sum_parts(text, begin, length, steps, parts, owner, owner_marks, owner_keys, owner_values, n_owner, found):
     """Walks back the reading of text[begin:begin + length]; adds what it is made of to found.
 
-    found: loose letters, digits, letters of known words, best lure weight, their sum, number of lures, of the owner's
-    own, then begin and end of up to three lures that say something.
+    found: loose letters, digits, the best lure's weight, the sum of weights, how many lures say something, how many are
+    the owner's own, then begin and end of three at most.
     """
     at = length
     while at > 0:
@@ -92,23 +93,22 @@ def sum_parts(text, begin, length, steps, parts, owner, owner_marks, owner_keys,
         if value == ABSENT:
             c = text[first]
             if 48 <= c <= 57:
-                found[1] += 1
+                found[DIGITS] += 1
             elif c >= 97:
-                found[0] += 1
+                found[LOOSE] += 1
         else:
-            found[2] += step
             state = mix(BASIS, owner)
             for i in range(first, begin + at):
                 if not is_separator(text[i]):
                     state = mix(state, text[i])
             own = find(state, owner_marks, owner_keys, owner_values, n_owner) != ABSENT
             weight = value >> WEIGHT_SHIFT
-            found[6] += own
+            found[OWN_LURES] += own
             if own or value >> GROUP_SHIFT & 0xFF:
-                found[3] = max(found[3], weight)
-                found[4] += weight
-                if found[5] < 3 and (own or weight >= TELLING):
-                    found[7 + 2 * found[5]] = first
-                    found[8 + 2 * found[5]] = begin + at
-                    found[5] += 1
+                found[BEST_LURE] = max(found[BEST_LURE], weight)
+                found[LURE_SUM] += weight
+                if found[N_LURES] < 3 and (own or weight >= TELLING):
+                    found[LURES + 2 * found[N_LURES]] = first
+                    found[LURES + 1 + 2 * found[N_LURES]] = begin + at
+                    found[N_LURES] += 1
         at -= step

@@ -12,7 +12,7 @@ from khien.names.text import DOT, PLAIN
 RULE, WILD, TAKEN_BACK, PRIVATE, CHEAP, GENERIC, HOME, DYNAMIC, POPULAR = 1, 2, 4, 8, 16, 32, 64, 128, 256
 LIST_SHIFT = 9  # above POPULAR: on which list of popular names
 # What a domain of an estate is: bits below the number of its row.
-VERIFIED, RESERVED, ROW_SHIFT = 1, 2, 2
+VERIFIED, ROW_SHIFT = 1, 1
 
 # What `look` writes, by index.
 SUFFIX, REGISTRABLE, HOSTING, SUFFIX_FLAGS, TOP_FLAGS, POPULAR_AT, POPULAR_LIST, ESTATE, ESTATE_AT = range(9)

@@ -194,9 +194,9 @@ def _estate(register: Register) -> Iterator[Holding]:
 def _members(rows: Sequence[Holding]) -> Iterator[tuple[int, str, int]]:
     """Each domain written out, the unverified first, so that a verified row for the same domain replaces it."""
     for verified in (False, True):
-        for index, (owner, domain, _) in enumerate(rows):
+        for index, (_, domain, _) in enumerate(rows):
             if domain.verified == verified:
-                bits = place.VERIFIED * verified | place.RESERVED * (owner < 0)
+                bits = place.VERIFIED * verified
                 for each in members(domain.domain):
                     yield index, each, bits
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from khien.compiled import inner, kernel
 from khien.names import judge, place
+from khien.names import parts as parts_of
 from khien.names.judge import N_TERMS, label_of, terms, unsupported, weigh
 from khien.names.match import ONE_EDIT
 from khien.names.place import look
@@ -38,13 +39,14 @@ JUDGE_ROOM = ("i4*",) * 5 + ("f8*",)
 HASHED = ("u1*", "i8*", "i4*", "i8") * 5  # domains, estate, lexicon, owned lures, official domains
 
 # A finding's numbers. Places are characters of the name as met, ABSENT where there is none; LURES: begin and end of
-# three at most; ORDINARY: begin and end of an ordinary word that may be all there is to it.
+# three at most; LABEL: of the labels that hold the match; ORDINARY: of an ordinary word that may be all there is to it.
 (
     ROW, WORD, START, END, RANK, ESTATE, ESTATE_AT, POPULAR_AT, POPULAR_LIST, SUFFIX_AT, REGISTRABLE_AT, HOSTING, TOP,
-    OFFICIAL_END, SCRIPTS, DIGITS, OTHERS, WHOLE, BENEATH, CAMPAIGN, N_LURES, OWN_LURES, ORDINARY, LURES,
-) = (*range(23), 24)  # fmt: skip
+    OFFICIAL_END, SCRIPTS, DIGITS, WHOLE, BENEATH, CAMPAIGN, N_LURES, OWN_LURES, LABEL, ORDINARY, LURES,
+) = (*range(22), 23, 25)  # fmt: skip
 WIDTH = LURES + 6
 HAS_ALIKE, HAS_MARKED, HAS_MIXED = 1, 2, 4  # bits of SCRIPTS
+A_LETTER = 0.4  # log-odds a letter of the match adds where matches overlap: vneid explains more than vne
 
 
 @inner
@@ -75,7 +77,7 @@ def settle(out, scores, first, count):
 @inner
 def claim(out, scores, i):
     """How well a finding explains its letters: a word inside a longer one is the longer one's."""
-    return scores[i] + 0.4 * (out[WIDTH * i + END] - out[WIDTH * i + START])
+    return scores[i] + A_LETTER * (out[WIDTH * i + END] - out[WIDTH * i + START])
 
 
 @inner
@@ -93,6 +95,12 @@ def where(i, n, folded, place_of, until):
     if not folded or i < 0:
         return i
     return place_of[i] if i < n else until[n - 1]
+
+
+@inner
+def end_where(i, folded, until):
+    """The character of the name as met behind text[:i]; what is no place stays."""
+    return until[i - 1] if folded and i > 0 else i
 
 
 @inner
@@ -145,7 +153,8 @@ def scan(
     costs, steps, parts, found, at, x,
     out, scores, kept_terms, capacity, done,
 ):  # fmt: skip
-    """Findings of rows: out gets WIDTH numbers each, scores the weighted sum, where that is ``least`` at least.
+    """Findings of rows: out gets WIDTH numbers each, scores the weighted sum, where that is ``least`` at least
+    without what the register claims.
 
     Answers how many. Near ``capacity`` it stops; done[0] is how many rows were scanned.
     """
@@ -200,7 +209,8 @@ def scan(
                 costs, steps, parts, found, at, x,
             )  # fmt: skip
             score = weigh(x, weights)
-            if score < least or unsupported(x):
+            unclaimed = score - x[judge.CLAIMED] * weights[judge.CLAIMED]  # a claim may lower a finding, never hide it
+            if unclaimed < least or unsupported(x):
                 continue
             if keep_terms:
                 for j in range(N_TERMS):
@@ -209,7 +219,7 @@ def scan(
             out[put + ROW] = each
             out[put + WORD] = word
             out[put + START] = where(start, n, folded, place_of, until)
-            out[put + END] = until[end - 1] if folded else end
+            out[put + END] = end_where(end, folded, until)
             out[put + RANK] = rank
             out[put + ESTATE] = at[place.ESTATE]
             out[put + ESTATE_AT] = where(at[place.ESTATE_AT], n, folded, place_of, until)
@@ -220,19 +230,22 @@ def scan(
             out[put + REGISTRABLE_AT] = where(at[place.REGISTRABLE], n, folded, place_of, until)
             out[put + HOSTING] = at[place.HOSTING]
             out[put + TOP] = at[place.TOP_FLAGS]
-            out[put + OFFICIAL_END] = where(official, n, folded, place_of, until)
+            out[put + OFFICIAL_END] = end_where(official, folded, until)
             out[put + SCRIPTS] = scripts(text, kind, folded, n, start, end)
-            out[put + DIGITS] = found[1]
-            out[put + OTHERS] = others
+            out[put + DIGITS] = found[parts_of.DIGITS]
             out[put + WHOLE] = x[judge.WHOLE] != 0
             out[put + BENEATH] = x[judge.BENEATH] != 0
             out[put + CAMPAIGN] = x[judge.CAMPAIGN] > 0.2
-            out[put + N_LURES] = found[5]
-            out[put + OWN_LURES] = found[6]
-            out[put + ORDINARY] = where(found[13], n, folded, place_of, until)
-            out[put + ORDINARY + 1] = where(found[14], n, folded, place_of, until)
-            for j in range(6):
-                out[put + LURES + j] = where(found[7 + j], n, folded, place_of, until)
+            out[put + N_LURES] = found[parts_of.N_LURES]
+            out[put + OWN_LURES] = found[parts_of.OWN_LURES]
+            label, label_end = label_of(text, n, start, end)
+            out[put + LABEL] = where(label, n, folded, place_of, until)
+            out[put + LABEL + 1] = end_where(label_end, folded, until)
+            out[put + ORDINARY] = where(found[judge.ORDINARY], n, folded, place_of, until)
+            out[put + ORDINARY + 1] = end_where(found[judge.ORDINARY + 1], folded, until)
+            for j in range(0, 6, 2):
+                out[put + LURES + j] = where(found[parts_of.LURES + j], n, folded, place_of, until)
+                out[put + LURES + j + 1] = end_where(found[parts_of.LURES + j + 1], folded, until)
             scores[total] = score
             total += 1
         total = total if keep_terms else settle(out, scores, before, total)

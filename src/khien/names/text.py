@@ -7,7 +7,7 @@ it was. Functions here are kernels' inner functions: plain Python over arrays, n
 
 from khien.compiled import inner
 
-LONGEST = 320  # bytes of a name that are read; DNS allows 253 (RFC 1035 section 2.3.4)
+LONGEST = 320  # letters there is room for, of which eight stay free; DNS allows 253 (RFC 1035 section 2.3.4)
 DOT, HYPHEN, UNDERSCORE, STAR = 46, 45, 95, 42
 PLAIN, MARKED, ALIKE, UNKNOWN = 0, 1, 2, 3  # kinds of characters: ASCII, Latin with marks, look-alike, other
 

@@ -60,6 +60,7 @@ class _Watch:
             raise ContractError(f"a pure part may not touch the world: {what}")
 
 
+_IMPORTER = "importlib._bootstrap_external"
 _watch: ContextVar[_Watch | None] = ContextVar("_watch", default=None)
 _lock = Lock()
 _originals: list[tuple[Any, str, Any]] = []
@@ -138,15 +139,21 @@ def _hook(name: str, arguments: tuple[Any, ...]) -> None:
     if name.partition(".")[0] not in _FAMILIES and name != "ctypes.dlopen":
         return
     subject = arguments[0] if arguments else None
-    if not _importing(name, _place(subject), arguments):
+    keeping = isinstance(subject, int) and _called_by(_IMPORTER)  # an import writes bytecode by its descriptor
+    if not keeping and not _importing(name, _place(subject), arguments):
         watch.refuse(f"{name} {subject!r:.200}")
 
 
 def _compiling() -> bool:
     """Whether a kernel is being loaded or compiled: the compiler looks at the processor and keeps its object code."""
+    return _called_by(compiled.__name__)
+
+
+def _called_by(module: str) -> bool:
+    """Whether a function of a module is being run further up."""
     frame = inspect.currentframe()
     while frame is not None:
-        if frame.f_globals["__name__"] == compiled.__name__:
+        if frame.f_globals.get("__name__") == module:
             return True
         frame = frame.f_back
     return False
