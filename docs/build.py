@@ -24,6 +24,7 @@ from pygments.util import ClassNotFound
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
+_COMMENT = re.compile(r"(?m)^<!--.*?-->\n")  # for who writes, not for who reads
 ABOUT = ("GLOSSARY.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "SECURITY.md", "CHANGELOG.md")
 GENERATED = {
     "docs/reference/commands.md": reference.commands,
@@ -53,7 +54,7 @@ def main(site: Path) -> None:
 def read() -> dict[str, str]:
     """Every page's Markdown by its path in the repository: what people wrote, and what the code writes."""
     written = [*DOCS.rglob("*.md"), *(ROOT / name for name in ABOUT if (ROOT / name).exists())]
-    texts = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in written}
+    texts = {path.relative_to(ROOT).as_posix(): _COMMENT.sub("", path.read_text(encoding="utf-8")) for path in written}
     return texts | {name: generate() for name, generate in GENERATED.items()}
 
 

@@ -34,10 +34,10 @@ def test_every_registered_part_is_there(shelf: str) -> None:
 
 
 def test_a_plug_in_adds_its_part(install: Install) -> None:
-    install("khien-parking", "[khien.detectors]\nparking = khien_parking:Parking\n", khien_parking="class Parking: ...")
-    assert "parking" in registry.names("detectors")
-    assert "parking" not in registry.names("sources")
-    assert registry.load("detectors", "parking").__name__ == "Parking"
+    install("khien-planted", "[khien.detectors]\nplanted = khien_planted:Planted\n", khien_planted="class Planted: ...")
+    assert "planted" in registry.names("detectors")
+    assert "planted" not in registry.names("sources")
+    assert registry.load("detectors", "planted").__name__ == "Planted"
 
 
 def test_a_name_is_taken_once(install: Install) -> None:

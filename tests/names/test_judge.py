@@ -25,3 +25,11 @@ def test_a_short_word_needs_a_sign() -> None:
     assert judge.unsupported(terms)
     terms[judge.LURE] = 0.2
     assert not judge.unsupported(terms)
+
+
+def test_what_is_inside_an_ordinary_word_needs_a_lure() -> None:
+    terms = [0.0] * judge.N_TERMS
+    terms[judge.INSIDE] = terms[judge.CHEAP_SUFFIX] = 1.0
+    assert judge.unsupported(terms)
+    terms[judge.OWN_LURE] = 1.0
+    assert not judge.unsupported(terms)

@@ -13,6 +13,8 @@ from khien.cli.sheet import Sheet
 from khien.cli.table import sentence
 from khien.cli.terminal import number, printable, shown
 
+LIKELY = 0.5  # a score from which a person is told that the name imitates
+
 
 def check(text: str, protect: Path | None, format: str, language: str) -> int:
     """Answers the exit status. ObservableError: there is no name in text."""
@@ -40,5 +42,6 @@ def _told(name: str, findings: Columns, labels: dict[str, str], language: str) -
         if known:
             yield words.phrase("known-good", language, **named)
         else:
-            yield words.phrase("imitates", language, **named, score=number(score, language, 2))
+            phrase = "imitates" if score >= LIKELY else "resembles"
+            yield words.phrase(phrase, language, **named, score=number(score, language, 2))
         yield from (f"  - {sentence(findings.whys[n], language)}" for n in reasons)

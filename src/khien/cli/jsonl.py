@@ -12,7 +12,7 @@ import pyarrow as pa
 from pyarrow.compute import MatchSubstringOptions, call_function
 
 from khien import words
-from khien.cli.columns import Why, distinct_reasons, scalar
+from khien.cli.columns import PLACES, Why, distinct_reasons, scalar
 
 _KEPT = 1 << 15  # sentences kept: most findings of a batch repeat those of the last
 _UNPLAIN = MatchSubstringOptions(r"[^ -!#-\[\]-~]")  # what JSON or a terminal may not get as it is
@@ -34,7 +34,7 @@ class Jsonl:
             ',"techniques":[',
             _joined(pa.ListArray.from_arrays(batch["techniques"].offsets, _repeated(batch["techniques"].values))),
             '],"score":',
-            pa.array(batch["score"].to_numpy().round(4)).cast(pa.string()),
+            pa.array(batch["score"].to_numpy().round(PLACES)).cast(pa.string()),
             ',"span":',
             _places(batch["span"]),
             ',"reasons":{"en":[',

@@ -16,6 +16,7 @@ from khien.cli.jsonl import Jsonl
 from khien.cli.output import Output
 from khien.cli.progress import Progress
 from khien.cli.tally import Tally
+from khien.errors import InputError
 from khien.model import Register
 
 
@@ -63,6 +64,8 @@ def names(inputs: Sequence[str], settings: Settings) -> int:
     whole = settings.verbose or (sys.stderr is not None and sys.stderr.isatty())
     for line in tally.lines(time.perf_counter() - started, settings.language, whole):
         click.echo(line, err=True)
+    if not tally.rows and tally.skipped:
+        raise InputError(f"no row of {', '.join(inputs)} holds a name: name its format or its column")
     return 1 if tally.found else 0
 
 

@@ -21,6 +21,11 @@ class Tally:
         self._skipped: Counter[str] = Counter()
         self._places: dict[str, list[str]] = {}
 
+    @property
+    def skipped(self) -> int:
+        """How many rows were set aside."""
+        return self._skipped.total()
+
     def suppress(self, findings: pa.RecordBatch) -> None:
         """Counts findings that are known good, by the reason why."""
         codes = findings["reasons"].flatten().field("code")

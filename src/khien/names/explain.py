@@ -61,7 +61,7 @@ def explain(program: Program, brands: Sequence[str], subject: str, numbers: list
     known = _known_good(program, brands, subject, numbers)
     suppressed = known is not None and known[0] != "unverified-estate"
     if known:
-        reasons = [known, *reasons] if suppressed else [*reasons, known]
+        reasons = [known] if suppressed else [*reasons, known]  # what it would look like elsewhere is beside the point
     return Explained((start, end), techniques, reasons, suppressed)
 
 
@@ -141,7 +141,7 @@ def _signs(brand: str, subject: str, numbers: list[int]) -> list[Reason]:
     digits = "".join(filter(str.isdigit, subject[numbers[scan.LABEL] : numbers[scan.LABEL + 1]]))
     if numbers[scan.DIGITS] > 1 and len(digits) == numbers[scan.DIGITS]:  # else an A-label, whose digits mean others
         signs.append(("digits", {"part": digits}))
-    if numbers[scan.ORDINARY] >= 0 and numbers[scan.ORDINARY + 1] > numbers[scan.ORDINARY]:
+    if not lures and 0 <= numbers[scan.ORDINARY] < numbers[scan.ORDINARY + 1]:
         ordinary = subject[numbers[scan.ORDINARY] : numbers[scan.ORDINARY + 1]]
         signs.append(("inside-word", {"word": subject[numbers[scan.START] : numbers[scan.END]], "ordinary": ordinary}))
     suffix = subject[numbers[scan.SUFFIX_AT] :]

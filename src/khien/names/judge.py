@@ -246,9 +246,10 @@ def terms(
 
 @inner
 def unsupported(x):
-    """Whether a short word stands there with nothing that points to an attack."""
-    signs = x[LURE] + x[OWN_LURE] + x[DIGITS] + x[CAMPAIGN] + x[OFFICIAL_INSIDE] + x[CHEAP_SUFFIX] + x[HOSTED]
-    return x[IS_SHORT] != 0 and signs + x[OTHER_BRAND] == 0
+    """Whether a short word, or one inside an ordinary word, stands there with nothing that points to an attack."""
+    lured = x[LURE] + x[OWN_LURE] + x[OFFICIAL_INSIDE] + x[OTHER_BRAND]
+    signs = lured + x[DIGITS] + x[CAMPAIGN] + x[CHEAP_SUFFIX] + x[HOSTED]
+    return (x[IS_SHORT] != 0 and signs == 0) or (x[INSIDE] != 0 and lured == 0)
 
 
 @inner
