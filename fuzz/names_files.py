@@ -1,6 +1,6 @@
 """Fuzzes one file format: rows, InputError or FormatError, nothing else. Needs atheris; stands outside the tests.
 
-    python fuzz/names_files.py plain|csv|tsv|json|zone|hosts|adblock|parquet|any [corpus] [-runs=1000000]
+    python3 dev fuzz names_files 1000000 zone       # or plain csv tsv json hosts adblock parquet any
 
 The first byte of an input chooses the size of pages, for the rest is what a file holds.
 """
@@ -34,8 +34,9 @@ def test_one_input(source: dict[str, str | None], file: int, content: bytes) -> 
 
 
 def main() -> None:
-    """Takes the format off the command line; the rest is libFuzzer's."""
-    format = sys.argv.pop(1)
+    """Takes the format off the command line, ``any`` where there is none; the rest is libFuzzer's."""
+    format = next((each for each in sys.argv[1:] if not each.startswith("-")), "any")
+    sys.argv = [each for each in sys.argv if each != format]
     file = os.memfd_create("names")
     atheris.Setup(sys.argv, partial(test_one_input, {"format": None if format == "any" else format}, file))
     atheris.Fuzz()

@@ -41,7 +41,10 @@ def cache_directory() -> Path:
     named = os.environ.get("KHIEN_CACHE")
     if named:
         return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "khien"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "khien"
+    except RuntimeError:  # nobody's home: nothing is kept
+        return Path(os.devnull)
 
 
 def inner(function: Any) -> Any:

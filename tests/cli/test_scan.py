@@ -100,7 +100,7 @@ def test_a_table(khien: Khien, protect: str, language: str) -> None:
     )
     assert done.returncode == 1
     text = done.stdout
-    assert ("Bắt chước" in text) == (language == "vi")
+    assert ("Giống" in text) == (language == "vi")
     assert "→saothuybank←-dang-nhap[.]example[.]top" in text.replace("\n", "")
     assert "example.top" not in text
     assert max(map(len, text.splitlines())) <= 160
@@ -125,7 +125,7 @@ def test_a_terminal_gets_a_table(protect: str, tmp_path: Path) -> None:
     os.close(above)
     assert process.wait(60) == 1
     text = said.decode()
-    assert "Imitates" in text
+    assert "Resembles" in text
     assert "\x1b[1;31msaothuybank\x1b[0m" in text
     assert "names read: 4 in" in text
 

@@ -84,23 +84,23 @@ def summed(text: str, owner: int, owned: dict[str, int]) -> list[int]:
 
 
 def test_sums_up_what_was_read() -> None:
-    loose, digits, known, best, weights, lures, own, begin, end, *_ = summed("log-in24antoanx", 3, {})
-    assert (loose, digits, known) == (1, 2, len("log-in") + len("antoan"))
+    loose, digits, best, weights, lures, own, begin, end, *_ = summed("log-in24antoanx", 3, {})
+    assert (loose, digits) == (1, 2)
     assert (best, weights, lures, own) == (9, 9, 1, 0)
     assert (begin, end) == (0, len("log-in"))
 
 
 def test_the_owners_own_words_are_lures() -> None:
-    assert summed("antoan", 3, {"toan": 3})[5:9] == [1, 1, 2, 6]
-    assert summed("antoan", 3, {"toan": 4})[5:7] == [0, 0]
+    assert summed("antoan", 3, {"toan": 3})[parts.N_LURES : parts.LURES + 2] == [1, 1, 2, 6]
+    assert summed("antoan", 3, {"toan": 4})[parts.N_LURES : parts.LURES] == [0, 0]
 
 
 def test_three_lures_are_kept_and_all_weigh() -> None:
     found = summed("login" * 4, 3, {})
-    assert (found[3], found[4]) == (9, 36)
-    assert found[5:13] == [3, 0, 15, 20, 10, 15, 5, 10]
+    assert (found[parts.BEST_LURE], found[parts.LURE_SUM]) == (9, 36)
+    assert found[parts.N_LURES : parts.LURES + 6] == [3, 0, 15, 20, 10, 15, 5, 10]
 
 
 def test_weak_lures_weigh_but_are_not_told() -> None:
     found = summed("nhanh", 3, {})
-    assert found[3:6] == [TELLING - 1, TELLING - 1, 0]
+    assert found[parts.BEST_LURE : parts.N_LURES + 1] == [TELLING - 1, TELLING - 1, 0]

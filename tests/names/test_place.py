@@ -25,7 +25,8 @@ RULES = [
 def look(name: str, small: Program, kinds: Sequence[int] = ()) -> list[int]:
     at = [0] * 16
     text = name.encode()
-    place.look(text, kinds, bool(kinds), len(text), *small.domains.arguments, *small.estate.arguments, at)
+    places = (range(len(text)), range(1, len(text) + 1))
+    place.look(text, kinds, *places, bool(kinds), len(text), *small.domains.arguments, *small.estate.arguments, at)
     return at
 
 

@@ -40,6 +40,10 @@ def run(arguments: Sequence[str]) -> int:
         return _cannot(str(error))
     except OSError as error:  # the screen or the disk itself; a closed pipe click has seen to
         return _cannot(f"{error.filename or 'output'}: {error.strerror or error}: make room, run again")
+    except Exception as error:  # a fault of ours: status 1 would say "found", and a traceback may hold what was read
+        if os.environ.get("KHIEN_DEBUG"):
+            raise
+        return _cannot(f"{type(error).__name__}, a fault of Khiên's: please report it; KHIEN_DEBUG=1 shows more")
     finally:
         _let_go()
 

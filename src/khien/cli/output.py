@@ -37,7 +37,8 @@ class Output:
         if target.exists() and not target.is_file():  # a device or a pipe: nothing to move there
             return target.open("wb")
         beside = target.with_name(f".{target.name[:200]}.{os.getpid()}.part")
-        file = beside.open("xb")
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666  # a new file's, less the umask
+        file = os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb")
         self._target, self._beside = target, beside
         return file
 

@@ -1,5 +1,6 @@
 """``khien scan names``: pages of names in, rows out as they are found."""
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -46,6 +47,7 @@ def names(inputs: Sequence[str], settings: Settings) -> int:
     started = time.perf_counter()
     source = app.names(inputs, settings.input_format, settings.column)
     tally = Tally()
+    _expect_apart(inputs, settings.output)
     with Output(settings.output) as output:
         detector = app.lookalike(settings.protect)
         encoded = _format(settings, output, detector.register)
@@ -67,6 +69,13 @@ def names(inputs: Sequence[str], settings: Settings) -> int:
     if not tally.rows and tally.skipped:
         raise InputError(f"no row of {', '.join(inputs)} holds a name: name its format or its column")
     return 1 if tally.found else 0
+
+
+def _expect_apart(inputs: Sequence[str], output: str | None) -> None:
+    """InputError: what is to be read would be written over."""
+    there = [path for path in (*inputs, output or "") if os.path.exists(path)]
+    if output in there and any(os.path.samefile(path, output) for path in there[:-1]):
+        raise InputError(f"{output}: is read from too: name another file with -o")
 
 
 def _wanted(findings: pa.RecordBatch, settings: Settings, tally: Tally) -> pa.RecordBatch:

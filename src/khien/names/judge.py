@@ -208,7 +208,7 @@ def terms(
             )
             found[LOOSE] = loose
             found[DIGITS_FOUND] = digits
-            x[LABELS] += 0.25
+            x[LABELS] = min(x[LABELS] + 0.25, 0.5)  # any number of them costs an attacker nothing
         label = stop + 1
     x[LURE] = found[BEST_LURE] / 10
     x[MORE_LURES] = min(max(found[LURE_SUM] - found[BEST_LURE], 0), 20) / 10

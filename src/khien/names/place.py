@@ -22,6 +22,8 @@ SUFFIX, REGISTRABLE, HOSTING, SUFFIX_FLAGS, TOP_FLAGS, POPULAR_AT, POPULAR_LIST,
 def look(
     text,
     kind,
+    place_of,
+    until,
     folded,
     n,
     domain_marks,
@@ -36,7 +38,8 @@ def look(
 ):
     """Writes what the name's place is: where its public suffix and its registrable domain begin, and the flags above.
 
-    What was folded from other characters is nobody's estate: a look-alike of an official domain is not that domain.
+    What was folded from other characters, or came out of an A-label, is nobody's estate: a look-alike of an official
+    domain is not that domain.
     HOSTING: 1 where anybody may open a name. POPULAR_AT, ESTATE_AT: where the longest such domain begins, -1 for none.
     """
     at[SUFFIX] = n
@@ -53,7 +56,7 @@ def look(
     wild = 0  # the flags of a wildcard rule one label to the right
     plain = True
     for i in range(n - 1, -1, -1):
-        plain = plain and not (folded and kind[i] != PLAIN)
+        plain = plain and not (folded and (kind[i] != PLAIN or until[i] - place_of[i] != 1))
         state = mix(state, text[i])
         if i > 0 and text[i - 1] != DOT:
             continue

@@ -25,6 +25,7 @@ MOST_VALUES = 1_000_000  # commas, strictly: reading them takes tomllib ten seco
 MOST_NAMES = 20_000
 MOST_WORDS = 200  # of one name or group, of each kind
 MOST_DOMAINS = 500  # of one name, patterns written out
+MOST_STARS = 2  # in a label; each more multiplies the time a match takes
 SHOWN, COUNTED = 20, 1000  # violations: told one by one, and counted at most
 
 R = TypeVar("R", bound=Record)
@@ -312,6 +313,8 @@ def _wrong_domain(domain: str, labels: int) -> str:
     """What is wrong with a domain or pattern, its braces written out; empty where nothing is."""
     if "{" in domain or "}" in domain:
         return "one pair of braces at most, as in example.{vn,com}"
+    if any(label.count("*") > MOST_STARS for label in domain.split(".")):
+        return f"{MOST_STARS} * in a label at most"
     if any(label.strip("*") == "" for label in domain.split(".") if label):
         return "a whole label of * would cover domains of others"
     plain = domain.replace("*", "x")

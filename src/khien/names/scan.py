@@ -177,6 +177,8 @@ def scan(
         look(
             text,
             kind,
+            place_of,
+            until,
             folded,
             n,
             domain_marks,

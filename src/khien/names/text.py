@@ -45,6 +45,8 @@ def fold_put(point, first, behind, n, text, place, until, kind, folds, n_folds):
         return n + 1
     packed = folds[2 * low + 1]
     letters = packed & 0xFFFFFF
+    if letters == 0 and n > 0:  # a combining mark: it is the letter before that is not as it seems
+        kind[n - 1] = packed >> 24
     while letters and n < LONGEST - 4:
         text[n] = letters & 0xFF
         place[n] = first

@@ -43,6 +43,7 @@ _MAGIC = {
 }
 _ENDINGS = ("gz", "zst", "bz2", "xz")
 _PARQUET, _ZIP = b"PAR1", b"PK\x03\x04"
+_PARQUET_FREE, _PARQUET_VALUE = 32 << 20, 1 << 10  # bytes: of any column of a row group, and more for each value
 _PARQUET_ROWS = 1 << 16  # of one page
 _XZ_MEMORY = 1 << 27  # bytes a decoder may take: twice what ``xz -9`` makes it need
 _PATIENCE = 0.02  # seconds that a page waits for more from a pipe; at most _WAITS times
@@ -160,6 +161,7 @@ class Files:
         try:
             with pq.ParquetFile(packed.path) as file:
                 name, time = _parquet_columns(file.schema_arrow, self.column)
+                _expect_bounded(file.metadata)
                 for group in range(file.num_row_groups):
                     behind = done + file.metadata.row_group(group).num_rows
                     if behind <= at.offset:
@@ -341,6 +343,14 @@ def _whole_lines(block: bytes, ended: bool) -> bytes:
     if ended:
         return block if not block or block.endswith(b"\n") else block + b"\n"
     return block[: block.rfind(b"\n") + 1]
+
+
+def _expect_bounded(metadata: Any) -> None:
+    """FormatError: a row group whose values no name could have, which would fill the memory."""
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        for column in map(group.column, range(group.num_columns)):
+            if column.total_uncompressed_size > _PARQUET_FREE + _PARQUET_VALUE * column.num_values:
+                raise FormatError("holds values longer than any name: write its names to a file of their own")
 
 
 def _parquet_columns(found: pa.Schema, wanted: str | None) -> tuple[str, str | None]:

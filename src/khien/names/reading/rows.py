@@ -50,11 +50,21 @@ class Rows:
         """One name that ``syntax.fault`` finds good; seen_at in microseconds."""
         encoded, row, used = name.encode(), self._at[ROWS], self._at[USED]
         end = used + len(encoded)
+        if end > len(self._values) or row + 2 > len(self._offsets):
+            self._grow(end)
         self._values[used:end] = encoded
         self._offsets[row + 1] = self._at[USED] = end
         if self.timed:
             self._moments[row] = seen_at
         self._at[ROWS] = row + 1
+
+    def _grow(self, used: int) -> None:
+        """Makes room: a zone's origin is longer in each row than in the text that says it once."""
+        self.values = np.concatenate([self.values, np.empty(max(used, len(self.values)), np.uint8)])
+        self.offsets = np.concatenate([self.offsets, np.empty(len(self.offsets), np.int32)])
+        self.moments = np.concatenate([self.moments, np.empty(len(self.moments), np.int64)])
+        self.at[ROWS_FREE], self.at[VALUES_FREE] = len(self.offsets) - 1, len(self.values)
+        self._values, self._offsets, self._moments = map(_view, (self.values, self.offsets, self.moments))
 
     def refuse(self, line: int, reason: int, begin: int, end: int) -> None:
         """Sets text[begin:end] aside."""
