@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,6 +105,17 @@ def test_interrupted(protect: str) -> None:
         assert process.stderr is not None
         assert process.stderr.read().strip() == b"khien: interrupted"
         assert process.wait(60) == 130
+
+
+def test_a_stop_takes_half_a_file_away(protect: str, tmp_path: Path) -> None:
+    command = [*COMMAND, "scan", "names", "-", "--protect", protect, "-o", str(tmp_path / "found.jsonl")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        while not list(tmp_path.glob(".found.jsonl.*.part")) and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 128 + signal.SIGTERM
+    assert not list(tmp_path.glob(".*part"))
+    assert not (tmp_path / "found.jsonl").exists()
 
 
 def test_bounds_of_a_message(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
