@@ -216,17 +216,17 @@ def two_edits(text, since, until, near, word, first, n, rows):
 
 
 @inner
-def shape_at(text, codes, n_codes, at, shapes, shape_first, n_shape, letters, first, n):
+def shape_at(text, codes, letter, n_codes, at, shapes, shape_first, n_shape, letters, first, n):
     """Whether the word's shape stands at codes[at:]; answers ``end << 8 | change``, or -1."""
     behind = at + n_shape
-    if at < 0 or behind > n_codes:
+    if at < 1 or behind > n_codes:
         return -1
     for i in range(n_shape):
-        if codes[at + i] & 0xFF != shapes[shape_first + i]:
+        if codes[at + i] != shapes[shape_first + i]:
             return -1
-    start = codes[at] >> 8
-    last = codes[behind - 1] >> 8
-    if (at > 0 and codes[at - 1] >> 8 == start) or (behind < n_codes and codes[behind] >> 8 == last):
+    start = letter[at]
+    last = letter[behind - 1]
+    if (at > 1 and letter[at - 1] == start) or (behind < n_codes and letter[behind] == last):
         return -1  # it would begin or end in the middle of m, w or d
     change = shape_change(text, start, last + 1, letters, first, n)
     return -1 if change == NO_MATCH else (last + 1) << 8 | change

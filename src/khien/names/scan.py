@@ -149,7 +149,7 @@ def scan(
     lexicon_marks, lexicon_keys, lexicon_values, n_lexicon, owned_marks, owned_keys, owned_values, n_owned,
     official_marks, official_keys, official_values, n_official,
     owners, commons, families, weights, least, keep_terms,
-    text, kind, place_of, until, codes, hits, labels, points, rows, matches,
+    text, kind, codes, place_of, until, letter, hits, points, rows, matches,
     costs, steps, parts, found, at, x,
     out, scores, kept_terms, capacity, done,
 ):  # fmt: skip
@@ -160,12 +160,12 @@ def scan(
     """
     total = 0
     for each in range(n_rows):
-        n, n_codes, n_hits, folded = read_name(
-            row, offsets[each], offsets[each + 1], text, kind, place_of, until, codes, hits, labels, points,
-            folds, n_folds, classes, bits,
+        n, n_codes, folded = read_name(
+            row, offsets[each], offsets[each + 1], text, kind, place_of, until, codes, letter, points,
+            folds, n_folds, classes,
         )  # fmt: skip
         count = find_words(
-            n, n_codes, n_hits, text, codes, hits, labels, rows, matches,
+            n, n_codes, text, codes, letter, hits, rows, matches,
             bits, ranks, groups, entries, letters, first, shapes, shape_first,
         )  # fmt: skip
         if count == 0:

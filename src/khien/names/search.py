@@ -12,7 +12,6 @@ from khien.names import shape, words
 from khien.names.match import (
     EXACT,
     ONE_EDIT,
-    ONE_LEAST,
     TWO_EDITS,
     edit_forward,
     fits_beside,
@@ -21,7 +20,7 @@ from khien.names.match import (
     touches_boundary,
     two_edits,
 )
-from khien.names.text import DOT, LONGEST, prepare
+from khien.names.text import DOT, LONGEST, is_separator, prepare
 
 MOST_MATCHES = 48  # words kept in one name; a name of 253 octets has no room for more that tell anything
 FIELDS = 4  # of a match: word, start, behind the end, rank
@@ -32,11 +31,11 @@ class Room(NamedTuple):
 
     text: np.ndarray  # u1: the folded name
     kind: np.ndarray  # u1: kinds of its characters
+    codes: np.ndarray  # u1: its shape, from codes[1] on
     place: np.ndarray  # i4: first character of the input each stands for
     until: np.ndarray  # i4: the one behind
-    codes: np.ndarray  # i4: its shape: character << 8 | code
-    hits: np.ndarray  # i4: code at which a piece ends << 10 | label
-    labels: np.ndarray  # i4: begin << 16 | end, letters as bits
+    letter: np.ndarray  # i4: the character of the text each code belongs to
+    hits: np.ndarray  # i4: code at which a piece begins << 20 | its key, later its group
     points: np.ndarray  # i4: code points of a label
     rows: np.ndarray  # i4: three rows of an edit table
     matches: np.ndarray  # i4: FIELDS each
@@ -44,11 +43,11 @@ class Room(NamedTuple):
     @classmethod
     def make(cls) -> "Room":
         """A room of one's own: one for each thread."""
-        sizes = [400, 400, 400, 400, 800, 800, 800, 80, 192, FIELDS * MOST_MATCHES]
-        return cls(*(np.zeros(size, np.uint8 if index < 2 else np.int32) for index, size in enumerate(sizes)))
+        sizes = [400, 400, 800, 400, 400, 800, 800, 80, 192, FIELDS * MOST_MATCHES]
+        return cls(*(np.zeros(size, np.uint8 if index < 3 else np.int32) for index, size in enumerate(sizes)))
 
 
-ROOM = ("u1*",) * 2 + ("i4*",) * 8
+ROOM = ("u1*",) * 3 + ("i4*",) * 7
 TABLES = ("i4*", "i8*", "i4*", "i4*", "i4*", "u1*", "i4*", "u1*", "i4*")  # shape.CLASSES, words.Tables
 
 
@@ -59,55 +58,33 @@ def is_www(row, start):
 
 
 @inner
-def read_ascii(row, start, end, text, codes, hits, labels, classes, bits):
-    """Reads a name in one pass: text, shape, labels, and the codes at which a piece of a word ends.
+def read_ascii(row, start, end, text, codes, letter, classes):
+    """Reads a name: text, shape, and the letter each code belongs to.
 
-    Answers (length, codes, hits, whether it needs the longer way: not ASCII, a wildcard, perhaps an A-label). Written
-    with few branches: what is not wanted is overwritten by the next. hits: code and label; labels: (begin and end,
-    letters as bits) of each stretch between separators.
+    Answers (length, behind the last code, whether it needs the longer way: not ASCII, a wildcard, perhaps an A-label).
+    Without branches: what is not wanted is overwritten by the next. Code 0 stands at both ends, which no word has.
     """
-    n_codes = 0
-    n_hits = 0
-    key = 0
-    label = 0
-    mask = 0
-    begin = 0
+    n_codes = 1
     odd = 0
+    before = 0
     n = end - start
     silent = 4 if n > 8 and row[start + 3] == DOT and is_www(row, start) else 0
-    for i in range(n):
+    for i in range(silent):
+        text[i] = row[start + i] | 32  # a dot stays one
+    for i in range(silent, n):
         found = classes[row[start + i]]
-        odd |= found
+        odd |= found | (found & before) << 1  # "--"
+        before = found
         text[i] = found & 0xFF
-        mask |= 1 << (found & 31)
-        code = found >> shape.FIRST & 0xFF
-        if code and i >= silent:
-            key = (key << 5 | code) & 0xFFFFF
-            codes[n_codes] = i << 8 | code
-            hits[n_hits] = n_codes << 10 | label
-            n_hits += bits[key >> 6] >> (key & 63) & 1
-            n_codes += 1
-            code = found >> shape.SECOND & 0xFF
-            if code:
-                key = (key << 5 | code) & 0xFFFFF
-                codes[n_codes] = i << 8 | code
-                hits[n_hits] = n_codes << 10 | label
-                n_hits += bits[key >> 6] >> (key & 63) & 1
-                n_codes += 1
-        elif not code:
-            odd |= shape.ODD if begin == i and i else 0  # "--"
-            labels[2 * label] = begin << 16 | i
-            labels[2 * label + 1] = mask
-            label += 1
-            begin = i + 1
-            mask = 0
-    labels[2 * label] = begin << 16 | n
-    labels[2 * label + 1] = mask
-    key = (key << 5 | shape.END) & 0xFFFFF
-    codes[n_codes] = n << 8 | shape.END
-    hits[n_hits] = n_codes << 10 | label
-    n_hits += bits[key >> 6] >> (key & 63) & 1
-    return n, n_codes + 1, n_hits, odd & shape.ODD != 0
+        codes[n_codes] = found >> shape.FIRST & 0xFF
+        codes[n_codes + 1] = found >> shape.SECOND & 0xFF
+        letter[n_codes] = i
+        letter[n_codes + 1] = i
+        n_codes += found >> shape.COUNT
+    codes[n_codes] = shape.END
+    codes[n_codes + 1] = 0
+    letter[n_codes] = n
+    return n, n_codes + 1, odd & shape.ODD != 0
 
 
 @inner
@@ -122,19 +99,40 @@ def group_of(key, bits, ranks):
 
 
 @inner
-def read_name(
-    row, start, end, text, kind, place, until, codes, hits, labels, points, folds, n_folds, classes, bits
-):  # fmt: skip
-    """Reads a name of any form; answers (length, codes, hits, whether places were written)."""
+def find_pieces(codes, n_codes, hits, bits, ranks, groups):
+    """Where a piece of a word stands between codes that some change of the word leaves beside it; answers how many.
+
+    hits: code at which it begins << 20 | its group. Both loops write each hit and count the ones that are kept: whether
+    the next letter betrays a word no processor foretells, and a branch would cost more than the loop.
+    """
+    n_hits = 0
+    codes_read = 0
+    for i in range(1, n_codes):
+        codes_read = codes_read << 5 | codes[i]  # the oldest fall out at the top
+        key = codes_read & 0xFFFFF
+        hits[n_hits] = (i - 3) << 20 | key
+        n_hits += bits[key >> 6] >> (key & 63) & 1
+    kept = 0
+    for h in range(n_hits):
+        at = hits[h] >> 20
+        group = group_of(hits[h] & 0xFFFFF, bits, ranks)
+        hits[kept] = at << 20 | group
+        kept += groups[3 * group + 1] >> codes[at - 1] & groups[3 * group + 2] >> codes[at + 4] & 1
+    return kept
+
+
+@inner
+def read_name(row, start, end, text, kind, place, until, codes, letter, points, folds, n_folds, classes):
+    """Reads a name of any form; answers (length, behind the last code, whether places were written)."""
     if end > start and row[end - 1] == DOT:
         end -= 1
     if end - start > LONGEST - 8:
-        return 0, 0, 0, False
-    n, n_codes, n_hits, odd = read_ascii(row, start, end, text, codes, hits, labels, classes, bits)
+        return 0, 0, False
+    n, n_codes, odd = read_ascii(row, start, end, text, codes, letter, classes)
     if odd:
         n = prepare(row, start, end, text, place, until, kind, points, folds, n_folds)
-        n, n_codes, n_hits, _ = read_ascii(text, 0, n, text, codes, hits, labels, classes, bits)
-    return n, n_codes, n_hits, odd
+        n, n_codes, _ = read_ascii(text, 0, n, text, codes, letter, classes)
+    return n, n_codes, odd
 
 
 @inner
@@ -165,27 +163,49 @@ def too_many_lack(lacking, two):
 
 @inner
 def check_entry(
-    entry, at, n, n_codes, inside, since, until, text, codes, rows, matches, count,
-    entries, letters, first, shapes, shape_first,
+    at, n, n_codes, text, codes, letter, rows, matches, count,
+    needed, word, checks, offset, code, letters, first, shapes, shape_first,
 ):  # fmt: skip
     """Does the checks of one entry where its piece stands at codes[at]; answers how many matches there are then."""
-    word = entries[entry + 1] >> 8
-    checks = entries[entry + 1] & 0xFF
-    offset = entries[entry + 2]
-    here = codes[at] >> 8
-    near = here - offset  # where the word would begin
+    near = letter[at] - offset  # where the word would begin
     begin = first[word]
     length = first[word + 1] - begin
     if checks & words.SHAPE:
-        code_at = at - entries[entry + 3]
+        code_at = at - code
         n_shape = shape_first[word + 1] - shape_first[word]
-        packed = shape_at(text, codes, n_codes, code_at, shapes, shape_first[word], n_shape, letters, begin, length)
+        packed = shape_at(
+            text, codes, letter, n_codes, code_at, shapes, shape_first[word], n_shape, letters, begin, length
+        )
         if packed >= 0:
-            count = keep_match(matches, count, word, codes[code_at] >> 8, packed >> 8, (packed & 255) * 8)
+            count = keep_match(matches, count, word, letter[code_at], packed >> 8, (packed & 255) * 8)
     if checks & words.SHORT and near >= 0 and near + length <= n and same(text, near, letters, begin, length):
         if touches_boundary(text, near, near + length, n):
             count = keep_match(matches, count, word, near, near + length, EXACT * 8)
-    if not inside:
+    if checks & (words.ONE | words.TWO):
+        count = check_edits(
+            at, n, text, letter, rows, matches, count, needed, word, checks, offset, near, letters, begin, length
+        )
+    return count
+
+
+@inner
+def check_edits(
+    at, n, text, letter, rows, matches, count, needed, word, checks, offset, near, letters, begin, length
+):  # fmt: skip
+    """The same for edits, which keep to the stretch between separators in which the piece ends."""
+    here = letter[at]
+    since = letter[at + 3]
+    until = since
+    present = 0
+    while since > max(near - 2, 0) and not is_separator(text[since - 1]):
+        since -= 1
+        present |= 1 << (text[since] & 31)
+    if here < since:
+        return count
+    while until < min(near + length + 4, n) and not is_separator(text[until]):
+        present |= 1 << (text[until] & 31)
+        until += 1
+    if too_many_lack(needed & ~present, checks & words.TWO):
         return count
     intact = checks & words.INTACT
     if checks & words.ONE and (not intact or fits_beside(text, here, since, until, letters, begin, offset, length)):
@@ -205,28 +225,20 @@ def check_entry(
 
 @inner
 def find_words(
-    n, n_codes, n_hits, text, codes, hits, labels, rows, matches,
+    n, n_codes, text, codes, letter, hits, rows, matches,
     bits, ranks, groups, entries, letters, first, shapes, shape_first,
 ):  # fmt: skip
     """All words in text[:n], each at its best place; answers how many."""
     count = 0
-    for h in range(n_hits):
-        at = (hits[h] >> 10) - 3
-        label = 2 * (hits[h] & 0x3FF)
-        since = labels[label] >> 16
-        until = labels[label] & 0xFFFF
-        inside = codes[at] >> 8 >= since and until - since >= ONE_LEAST - 1
-        absent = ~labels[label + 1] & ~1 if inside else ~1
-        key = (codes[at] & 31) << 15 | (codes[at + 1] & 31) << 10 | (codes[at + 2] & 31) << 5 | codes[at + 3] & 31
-        group = 2 * group_of(key, bits, ranks)
-        needed = groups[group + 1]
-        if too_many_lack(needed & absent, needed & 1):
-            continue
-        for entry in range(4 * groups[group], 4 * groups[group + 2], 4):
-            if not too_many_lack(entries[entry] & absent, entries[entry + 1] & words.TWO):
+    for h in range(find_pieces(codes, n_codes, hits, bits, ranks, groups)):
+        at = hits[h] >> 20
+        group = 3 * (hits[h] & 0xFFFFF)
+        for entry in range(6 * groups[group], 6 * groups[group + 3], 6):
+            if entries[entry] >> codes[at - 1] & entries[entry + 1] >> codes[at + 4] & 1:
                 count = check_entry(
-                    entry, at, n, n_codes, inside, since, until, text, codes, rows, matches, count,
-                    entries, letters, first, shapes, shape_first,
+                    at, n, n_codes, text, codes, letter, rows, matches, count,
+                    entries[entry + 2], entries[entry + 3] >> 8, entries[entry + 3] & 0xFF, entries[entry + 4],
+                    entries[entry + 5], letters, first, shapes, shape_first,
                 )  # fmt: skip
     return count
 
@@ -235,7 +247,7 @@ def find_words(
 def candidates(
     n_rows, offsets, row, folds, n_folds,
     classes, bits, ranks, groups, entries, letters, first, shapes, shape_first,
-    text, kind, place, until, codes, hits, labels, points, rows, matches,
+    text, kind, codes, place, until, letter, hits, points, rows, matches,
     found, capacity,
 ):  # fmt: skip
     """Only the matches, unjudged: rows of found are (row, word, start, behind the end, rank) in the folded text.
@@ -244,12 +256,12 @@ def candidates(
     """
     total = 0
     for each in range(n_rows):
-        n, n_codes, n_hits, _ = read_name(
-            row, offsets[each], offsets[each + 1], text, kind, place, until, codes, hits, labels, points,
-            folds, n_folds, classes, bits,
+        n, n_codes, _ = read_name(
+            row, offsets[each], offsets[each + 1], text, kind, place, until, codes, letter, points,
+            folds, n_folds, classes,
         )  # fmt: skip
         count = find_words(
-            n, n_codes, n_hits, text, codes, hits, labels, rows, matches,
+            n, n_codes, text, codes, letter, hits, rows, matches,
             bits, ranks, groups, entries, letters, first, shapes, shape_first,
         )  # fmt: skip
         for i in range(count):

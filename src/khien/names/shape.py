@@ -30,7 +30,8 @@ def _code(letter: str) -> int:
     return ord(letter) - 96
 
 
-FIRST, SECOND, SEPARATOR, ODD = 8, 16, 1 << 24, 1 << 25  # where in a class: shift of the codes; bits
+FIRST, SECOND, COUNT = 8, 16, 26  # where in a class: shifts of the codes and of how many there are
+SEPARATOR, ODD = 1 << 24, 1 << 25  # and bits; what two separators in a row have in common, doubled, is odd
 
 
 def _classes() -> np.ndarray:
@@ -46,7 +47,8 @@ def _classes() -> np.ndarray:
             )
         elif character != "*":  # a wildcard at the beginning is not part of the name
             classes[byte] = ord(character) | OTHER << FIRST
-    return classes
+    count = (classes >> FIRST & 0xFF != 0) * 1 + (classes >> SECOND & 0xFF != 0)
+    return classes | count.astype(np.int32) << COUNT
 
 
 CLASSES = _classes()  # by byte: lower case, codes of its shape, whether it separates, whether a closer look is needed
