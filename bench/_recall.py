@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from _lists import Labelled, labelled, names
 from _rows import Bar, Row
 
-from khien import app
+from khien import app, schema
 from khien.detectors.lookalike import Lookalike
 
 RATES = (10, 50, 1_000, 5_000)  # findings per million benign names
@@ -55,8 +55,8 @@ def findings(detector: Lookalike, hosts: Sequence[str]) -> tuple[list[str], list
     claims: list[str] = []
     scores: list[np.ndarray] = [np.empty(0)]
     for start in range(0, len(hosts), BATCH):
-        rows = pa.record_batch([pa.array(hosts[start : start + BATCH], pa.string())], schema=detector.reads)
-        found = detector(rows)
+        some = pa.array(hosts[start : start + BATCH], pa.string())
+        found = detector(pa.record_batch([some, pa.nulls(len(some), schema.TIME)], schema=detector.reads))
         found = found.filter(pc.invert(found["suppressed"]))
         subjects += found["subject"].to_pylist()
         claims += found["claim"].to_pylist()

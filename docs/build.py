@@ -39,7 +39,7 @@ FIRST = ("docs/index.md", "docs/tutorial.md")  # of their folder; the others fol
 def main(site: Path) -> None:
     shutil.rmtree(site, ignore_errors=True)
     pages = {name: Page(name, text) for name, text in read().items()}
-    pictures = {"docs/architecture.svg": picture.architecture()}
+    pictures = {"docs/architecture.svg": picture.architecture(), "docs/findings.svg": picture.life()}
     broken = [problem for page in pages.values() for problem in page.resolve(pages, pictures)]
     if broken:
         sys.exit("\n".join(broken))

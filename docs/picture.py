@@ -1,4 +1,4 @@
-"""Draws the rooms of Khiên and who calls whom, from the import contract and the imports themselves."""
+"""Draws what the code says of itself: the rooms of Khiên and who calls whom, and the life of a finding."""
 
 import tomllib
 from html import escape
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import grimp
+
+from khien.web import draw
 
 ROOT = Path(__file__).resolve().parents[1]
 HEIGHT, GAP, ROW, MARGIN = 44, 18, 88, 80  # of a box, between boxes, from row to row, at the sides; pixels
@@ -17,6 +19,21 @@ STYLE = """
   rect { fill: var(--box); stroke: var(--line) }
   path { fill: none; stroke: var(--edge); stroke-width: 1.4 }
 """
+
+
+LIFE_STYLE = """
+  .life text { font: 13px system-ui, sans-serif; fill: #1c2733 }
+  .life rect { fill: #eef3f8; stroke: #5b6b7c }
+  .life .move { fill: none; stroke: #5b6b7c }
+  .life .head { fill: #5b6b7c }
+"""
+
+
+def life() -> str:
+    """An SVG of triage.MOVES: an arrow leads from a state to one that follows."""
+    drawn = str(draw.life("en", "new", "The life of a finding", "Each state, and those that may follow it"))
+    head, inside = drawn.split(">", 1)
+    return f'{head} xmlns="http://www.w3.org/2000/svg" width="480"><style>{LIFE_STYLE}</style>{inside}\n'
 
 
 class Room(NamedTuple):

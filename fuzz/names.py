@@ -14,7 +14,7 @@ import atheris
 import numpy as np
 import pyarrow as pa
 
-from khien import app
+from khien import app, schema
 from khien.detectors.lookalike import Lookalike
 from khien.names import explain, program, reference, scan, search, text
 
@@ -59,7 +59,9 @@ def expect_exact(made: program.Program, names: list[bytes], texts: list[str]) ->
 
 def expect_findings(detector: Lookalike, names: list[str]) -> None:
     """Findings keep their schema, and their spans are in their subjects."""
-    findings = detector(pa.record_batch({"name": pa.array(names, pa.string())}))
+    findings = detector(
+        pa.record_batch([pa.array(names, pa.string()), pa.nulls(len(names), schema.TIME)], schema=schema.NAMES)
+    )
     findings.validate(full=True)
     for subject, span in zip(findings["subject"].to_pylist(), findings["span"].to_pylist(), strict=True):
         assert 0 <= span[0] < span[1] <= len(subject), "a span is in the subject"

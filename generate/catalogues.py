@@ -1,4 +1,4 @@
-"""Compiles src/khien/locale/*/LC_MESSAGES/khien.po to the .mo files beside them, as gettext reads them.
+"""Compiles src/khien/locale/*/LC_MESSAGES/*.po to the .mo files beside them, as gettext reads them.
 
 Only what our catalogues use is understood: msgctxt, msgid, msgstr and comments, strings in double quotes.
 
@@ -52,10 +52,10 @@ def compiled(entries: dict[tuple[str, str], str]) -> bytes:
 
 
 def main() -> None:
-    for source in sorted(LOCALE.glob("*/LC_MESSAGES/khien.po")):
+    for source in sorted(LOCALE.glob("*/LC_MESSAGES/*.po")):
         entries = read(source.read_text(encoding="utf-8"))
         source.with_suffix(".mo").write_bytes(compiled(entries))
-        print(f"{source.parent.parent.name}: {len(entries) - 1} sentences")
+        print(f"{source.parent.parent.name} {source.stem}: {len(entries) - 1} sentences")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import pytest
 from markdown_it import MarkdownIt
 
+from khien import triage
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -48,8 +50,11 @@ def steps(console: str) -> Iterator[tuple[str, str]]:
 
 
 def shows(shown: str, said: str) -> bool:
-    """Whether said is what is shown, where a line `...` stands for any lines."""
-    lines = [r"(?:.*\n)*?" if line == "..." else re.escape(line) + r"\n" for line in shown.splitlines()]
+    """Whether said is what is shown; a line `...` stands for any lines, ` ...` at the end of one for any rest of it."""
+    lines = [
+        r"(?:.*\n)*?" if line == "..." else re.sub(r"(?<=\\ )\\\.\\\.\\\.$", ".*", re.escape(line)) + r"\n"
+        for line in shown.splitlines()
+    ]
     return re.fullmatch("".join(lines), said.rstrip() + "\n" * bool(said.strip())) is not None
 
 
@@ -96,6 +101,8 @@ def test_examples_on_a_page_run_in_order(page: Path, tmp_path: Path, monkeypatch
         ("a\n...\nd", "a\nb\n", False),
         ("a.c [x]", "abc x\n", False),
         ("a...", "abcd\n", False),
+        ("a ...", "a bcd\n", True),
+        ("a ...", "abcd\n", False),
     ],
 )
 def test_shown_output_is_compared_line_by_line(shown: str, said: str, same: bool) -> None:
@@ -113,6 +120,13 @@ def test_the_site_builds_and_every_link_leads_somewhere(tmp_path: Path) -> None:
     index = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
     assert all((tmp_path / "site" / name).exists() for name in re.findall(r'href="([^":#]+)"', index))
     assert "<svg" in (tmp_path / "site" / "architecture.svg").read_text(encoding="utf-8")
+
+
+def test_the_page_of_findings_says_what_the_code_does() -> None:
+    page = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([\w-]+)` \|[^|]*\| (.*) \|$", page, re.MULTILINE))
+    told = {(state, act) for state, acts in rows.items() for act in re.findall(r"`(\w+)`", acts)}
+    assert told == {move for move in triage.MOVES if move[1] != triage.SEE}
 
 
 def test_nothing_on_the_site_is_loaded_from_elsewhere(tmp_path: Path) -> None:

@@ -3,18 +3,19 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from khien import schema
-from khien.contracts import Landed, Page, Store
+from khien import pipeline, schema, triage
+from khien.contracts import Detector, Landed, Page, Source, Store
 from khien.engines.embedded import Embedded
-from khien.errors import ContractError
-from khien.model import Record
-from khien.pipeline import FINDINGS, SKIPPED, collect, detect, page_id, scan
+from khien.errors import ContractError, InputError, UnavailableError
+from khien.model import Finding, Record, SourceState
+from khien.pipeline import SKIPPED, Feed, collect, detect, page_id, run, scan
 from tests import toy
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -53,6 +54,14 @@ def rows_of(store: Store, table: str) -> list[dict[str, Any]]:
     return sorted(store.scan(table).to_table().to_pylist(), key=repr)
 
 
+def found_in(store: Store) -> list[Finding]:
+    return list(store.find(Finding))
+
+
+def counted(*rows: tuple[datetime, str, int], page: int = 2) -> Feed:
+    return Feed("recorded", toy.Recorded(rows, page), "counts", toy.PerSecond())
+
+
 def merged_counts(store: Store) -> pa.RecordBatch:
     """Late rows of a second already folded come as a further partial: they are merged when read."""
     return toy.PerSecond().merge(pa.concat_batches(list(store.scan("counts").to_batches())))
@@ -63,14 +72,13 @@ def burst(store: Store, horizon: timedelta = timedelta(minutes=1)) -> int:
     counts = merged_counts(store)
     since = pc.max(counts.column("bin")).as_py() - horizon
     trailing = counts.filter(pc.greater(counts.column("bin"), pa.scalar(since, schema.TIME)))
-    opened = []
-    if isinstance(store, toy.Memory) and FINDINGS in store.place.tables:
-        opened = [{"host": row["subject"], "episode": row["episode"]} for row in rows_of(store, FINDINGS)]
+    opened = [{"host": finding.subject, "episode": finding.episode} for finding in found_in(store)]
     return detect(
         Embedded(),
         toy.Burst(),
         pa.RecordBatchReader.from_batches(toy.COUNTS, [trailing]),
         store,
+        NOON,
         baseline=BASELINE,
         open=pa.Table.from_pylist(opened, toy.OPEN),
     )
@@ -79,48 +87,48 @@ def burst(store: Store, horizon: timedelta = timedelta(minutes=1)) -> int:
 def run_twice(store: Store) -> None:
     """What comes first, then what comes late."""
     for recorded in (FIRST, FIRST + LATE):
-        collect(toy.Recorded(recorded), store, "counts", toy.PerSecond())
+        collect(counted(*recorded), Embedded(), store, NOON)
         burst(store)
 
 
 def test_late_rows_revise_the_finding_and_never_double_it() -> None:
     store = toy.Memory(toy.Place())
-    assert collect(toy.Recorded(FIRST), store, "counts", toy.PerSecond()) == 4
+    assert collect(counted(*FIRST), Embedded(), store, NOON) == 4
     assert burst(store) == 1
-    [before] = rows_of(store, FINDINGS)
-    assert (before["subject"], before["start"], before["end"]) == ("a.example", NOON, NOON)
-    assert before["score"] == pytest.approx(1 - 10 / 12)
+    [before] = found_in(store)
+    assert (before.subject, before.start, before.end) == ("a.example", NOON, NOON)
+    assert before.score == pytest.approx(1 - 10 / 12)
 
-    collect(toy.Recorded(FIRST + LATE), store, "counts", toy.PerSecond())
+    collect(counted(*FIRST, *LATE), Embedded(), store, NOON)
     assert burst(store) == 1
-    [after] = rows_of(store, FINDINGS)
-    assert (after["id"], after["episode"]) == (before["id"], NOON)
-    assert after["end"] == NOON + timedelta(seconds=2)
-    assert after["score"] == pytest.approx(1 - 10 / 30)
+    [after] = found_in(store)
+    assert (after.id, after.episode) == (before.id, NOON)
+    assert after.end == NOON + timedelta(seconds=2)
+    assert after.score == pytest.approx(1 - 10 / 30)
 
 
 def test_an_episode_does_not_move_when_an_earlier_bin_rises_late() -> None:
     store = toy.Memory(toy.Place())
-    collect(toy.Recorded((at(5, "a.example", 11),)), store, "counts", toy.PerSecond())
+    collect(counted(at(5, "a.example", 11)), Embedded(), store, NOON)
     burst(store)
-    [before] = rows_of(store, FINDINGS)
-    collect(toy.Recorded((at(5, "a.example", 11), at(3, "a.example", 50))), store, "counts", toy.PerSecond())
+    [before] = found_in(store)
+    collect(counted(at(5, "a.example", 11), at(3, "a.example", 50)), Embedded(), store, NOON)
     burst(store)
-    [after] = rows_of(store, FINDINGS)
-    assert after["id"] == before["id"]
-    assert after["episode"] == NOON + timedelta(seconds=5)
-    assert after["start"] == NOON + timedelta(seconds=3)
+    [after] = found_in(store)
+    assert after.id == before.id
+    assert after.episode == NOON + timedelta(seconds=5)
+    assert after.start == NOON + timedelta(seconds=3)
 
 
 def test_an_episode_outlives_the_horizon_it_began_in() -> None:
     store = toy.Memory(toy.Place())
     began = (at(0, "a.example", 11), at(100, "a.example", 12))
-    collect(toy.Recorded(began[:1]), store, "counts", toy.PerSecond())
+    collect(counted(began[0]), Embedded(), store, NOON)
     burst(store)
-    collect(toy.Recorded(began, page=1), store, "counts", toy.PerSecond())
+    collect(counted(*began, page=1), Embedded(), store, NOON)
     burst(store)
-    [finding] = rows_of(store, FINDINGS)
-    assert (finding["episode"], finding["start"]) == (NOON, NOON + timedelta(seconds=100))
+    [finding] = found_in(store)
+    assert (finding.episode, finding.start, finding.end) == (NOON, NOON, NOON + timedelta(seconds=100))
 
 
 def test_killed_at_any_save_and_replayed_is_as_if_never_killed() -> None:
@@ -135,16 +143,17 @@ def test_killed_at_any_save_and_replayed_is_as_if_never_killed() -> None:
         replayed = toy.Memory(place)
         run_twice(replayed)
         assert rows_of(replayed, "counts") == rows_of(truth, "counts")
-        assert rows_of(replayed, FINDINGS) == rows_of(truth, FINDINGS)
+        assert found_in(replayed) == found_in(truth)
+        assert replayed.load(SourceState, "recorded") == truth.load(SourceState, "recorded")
 
 
 def test_running_once_more_changes_nothing() -> None:
     store = toy.Memory(toy.Place())
     run_twice(store)
-    counts, found = rows_of(store, "counts"), rows_of(store, FINDINGS)
-    assert collect(toy.Recorded(FIRST + LATE), store, "counts", toy.PerSecond()) == 0
+    counts, found = rows_of(store, "counts"), found_in(store)
+    assert collect(counted(*FIRST, *LATE), Embedded(), store, NOON) == 0
     burst(store)
-    assert (rows_of(store, "counts"), rows_of(store, FINDINGS)) == (counts, found)
+    assert (rows_of(store, "counts"), found_in(store)) == (counts, found)
 
 
 @dataclass(frozen=True)
@@ -178,19 +187,25 @@ SET_ASIDE = pa.RecordBatch.from_pylist(
 )
 
 
+def named(*pages: Page) -> Feed:
+    return Feed("pages", Pages(pages), "names")
+
+
 def test_collect_keeps_what_was_set_aside() -> None:
     store = toy.Memory(toy.Place())
-    pages = Pages((Page(names("a.example"), b"1", SET_ASIDE), Page(names(), b"2"), Page(names(), b"2")))
-    assert collect(pages, store, "names") == 1
+    pages = named(Page(names("a.example"), b"1", SET_ASIDE), Page(names(), b"2"), Page(names(), b"2"))
+    assert collect(pages, Embedded(), store, NOON) == 1
     assert rows_of(store, SKIPPED) == SET_ASIDE.to_pylist()
     assert store.cursor("pages") == b"2"
     assert list(store.place.tables["names"]) == [page_id("pages", None)]
+    state = store.load(SourceState, "pages")["pages"]
+    assert (state.rows, state.skipped, state.findings, state.read_at) == (1, 1, 0, NOON)
 
 
 def test_collect_refuses_rows_that_the_next_page_would_replace() -> None:
-    stuck = Pages((Page(names("a.example"), b"1"), Page(names("b.example"), b"1")))
+    stuck = named(Page(names("a.example"), b"1"), Page(names("b.example"), b"1"))
     with pytest.raises(ContractError, match="without moving its cursor b'1'"):
-        collect(stuck, toy.Memory(toy.Place()), "names")
+        collect(stuck, Embedded(), toy.Memory(toy.Place()), NOON)
 
 
 def test_page_ids_tell_sources_and_cursors_apart() -> None:
@@ -202,8 +217,10 @@ def test_the_last_revision_of_a_run_is_kept() -> None:
     store = toy.Memory(toy.Place())
     met = [{"name": "long.example", "seen_at": NOON + timedelta(hours=hour)} for hour in (1, 3, 2)]
     data = pa.RecordBatchReader.from_batches(schema.NAMES, [pa.RecordBatch.from_pylist(met, schema.NAMES)])
-    assert detect(Embedded(rows=1), toy.Lengthy(5), data, store) == 1
-    assert [row["end"] for row in rows_of(store, FINDINGS)] == [NOON + timedelta(hours=3)]
+    assert detect(Embedded(rows=1), toy.Lengthy(5), data, store, NOON) == 1
+    assert [(each.start, each.end) for each in found_in(store)] == [
+        (NOON + timedelta(hours=1), NOON + timedelta(hours=3))
+    ]
 
 
 def test_scan_streams_page_by_page() -> None:
@@ -219,3 +236,93 @@ def test_scan_refuses_what_needs_more_than_a_row() -> None:
         scan(Counted(()), toy.Burst())
     with pytest.raises(ContractError, match="reads name, seen_at, source counts does not yield it"):
         scan(Counted(()), toy.Lengthy())
+
+
+@dataclass(frozen=True)
+class Failing(Pages):
+    """The same, and then it fails: the first ``times`` it is read, or always."""
+
+    name: ClassVar[str] = "failing"
+
+    error: Exception
+    times: int = 1 << 30
+    reads: list[bytes | None] = field(default_factory=list)
+
+    def read(self, cursor: bytes | None, /) -> Iterator[Page]:
+        self.reads.append(cursor)
+        yield from super().read(cursor)
+        if len(self.reads) <= self.times:
+            raise self.error
+
+
+def feed(source: Source, name: str, *detectors: Detector) -> Feed:
+    return Feed(name, source, "names", None, detectors)
+
+
+LONG = Page(names("much.longer.example"), b"1")
+
+
+def test_run_reads_feeds_side_by_side_until_all_have_ended() -> None:
+    store = toy.Memory(toy.Place())
+    feeds = [feed(Pages((LONG, Page(names("short"), b"2"))), name, toy.Lengthy(12)) for name in "ab"]
+    run(feeds, Embedded(), store, lambda: NOON, Event())
+    states = store.load(SourceState, "a", "b")
+    assert [(state.rows, state.ended) for state in states.values()] == [(2, True), (2, True)]
+    assert sum(state.findings for state in states.values()) == 1  # the second to find it found nothing new
+    assert [finding.subject for finding in found_in(store)] == ["much.longer.example"]
+
+
+def test_run_keeps_what_was_read_before_a_source_failed_and_tells_its_trouble() -> None:
+    store = toy.Memory(toy.Place())
+    broken = Failing((LONG,), InputError("names.txt: there is no such file: check the path"))
+    faulty = Failing((LONG,), ZeroDivisionError())
+    run(
+        [feed(broken, "broken"), feed(faulty, "faulty"), feed(Pages((LONG,)), "well")],
+        Embedded(),
+        store,
+        lambda: NOON,
+        Event(),
+    )
+    states = store.load(SourceState, "broken", "faulty", "well")
+    assert {name: state.rows for name, state in states.items()} == {"broken": 1, "faulty": 1, "well": 1}
+    assert states["broken"].trouble == "names.txt: there is no such file: check the path"
+    assert states["faulty"].trouble.startswith("ZeroDivisionError, a fault of Khiên's")
+    assert states["well"].ended
+    assert not states["broken"].ended
+
+
+def test_run_asks_again_who_was_unavailable_behind_what_it_gave(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "_PATIENCE", (0.0, 0.0))
+    store, absent = toy.Memory(toy.Place()), Failing((LONG,), UnavailableError("nobody answers"), times=2)
+    run([feed(absent, "absent")], Embedded(), store, lambda: NOON, Event())
+    assert absent.reads == [None, b"1", b"1"]
+    state = store.load(SourceState, "absent")["absent"]
+    assert (state.rows, state.ended, state.trouble) == (1, True, "")
+
+
+def test_run_stops_when_told_and_raises_what_keeps_the_store_from_saving() -> None:
+    stop = Event()
+    stop.set()
+    run([feed(Pages((LONG,)), "never")], Embedded(), toy.Memory(toy.Place()), lambda: NOON, stop)
+    endless = Pages(tuple(Page(names("a.example"), str(n).encode()) for n in range(100)))
+    with pytest.raises(Killed):
+        run([feed(endless, "endless")], Embedded(), Mortal(toy.Place(), dies=2), lambda: NOON, Event())
+
+
+@dataclass(frozen=True)
+class Overtaken(toy.Memory):
+    """A store in which an officer dismisses every finding the moment before the next save."""
+
+    def save(self, *records: Record, expect: int | None = None, **named: Any) -> int:
+        for finding in self.find(Finding, state="new"):
+            super().save(triage.move(finding, triage.DISMISS, by="an officer", at=NOON))
+        return super().save(*records, expect=expect, **named)
+
+
+def test_what_an_officer_decides_during_a_save_is_not_lost() -> None:
+    store = Overtaken(toy.Place())
+    again = Page(names("much.longer.example"), b"2")
+    collect(feed(Pages((LONG, again)), "names", toy.Lengthy(12)), Embedded(), store, NOON)
+    [finding] = found_in(store)
+    assert (finding.state, [step.by for step in finding.steps]) == ("dismissed", ["an officer"])
+    assert store.load(SourceState, "names")["names"].rows == 2

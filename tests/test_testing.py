@@ -14,7 +14,7 @@ import pytest
 from khien import schema
 from khien.contracts import Landed, Page
 from khien.engines.embedded import Embedded
-from khien.model import ProtectedName, Record
+from khien.model import Expiry, ProtectedName, Record
 from khien.testing.detector import check_detector
 from khien.testing.engine import check_engine
 from khien.testing.fold import check_fold
@@ -286,9 +286,24 @@ class FindsInAnyOrder(toy.Memory):
 
 
 class NeverExpires(toy.Memory):
-    def expire(self, table: str, before: datetime, /) -> int:
-        del table, before
+    def expire(self, table: str, before: datetime, /) -> Expiry:
+        return Expiry(id="none", table=table, before=before, rows=0)
+
+
+class StandsStill(toy.Memory):
+    def version(self) -> int:
         return 0
+
+
+class CountsTwice(toy.Memory):
+    def count(self, kind: type[Record], /, *by: str, **equal: Any) -> Mapping[tuple[Any, ...], int]:
+        return {key: 2 * n for key, n in super().count(kind, *by, **equal).items()}
+
+
+class PagesFromTheStart(toy.Memory):
+    def find(self, kind: type[Record], /, *, after: str = "", **named: Any) -> Sequence[Record]:
+        found = super().find(kind, after=after, **named)
+        return found if named.get("order", "id") == "id" or not after else found[1:]
 
 
 class LosesBlobs(toy.Memory):
@@ -306,6 +321,9 @@ class LosesBlobs(toy.Memory):
         (FailsHalfway, "shows a record of a save that failed"),
         (FindsInAnyOrder, "finds"),
         (NeverExpires, "expires 0 of 4 rows"),
+        (StandsStill, "version"),
+        (CountsTwice, "counts"),
+        (PagesFromTheStart, "pages by"),
         (LosesBlobs, "other blobs"),
     ],
 )

@@ -1,5 +1,6 @@
 """Toy parts that keep the contracts: small enough to be read at a glance, real enough to prove the frame."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,9 +13,9 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from khien import schema
-from khien.contracts import Landed, Page
-from khien.errors import ConflictError, FormatError
-from khien.model import ProtectedName, Record
+from khien.contracts import Landed, Page, R
+from khien.errors import ConflictError, ContractError, FormatError, InputError
+from khien.model import Expiry, ProtectedName, Record
 
 SEEN = pa.schema({"seen_at": schema.TIME, "host": pa.string(), "n": pa.int64()})
 COUNTS = pa.schema({"bin": schema.TIME, "host": pa.string(), "n": pa.int64()})
@@ -137,7 +138,7 @@ class Place:
     """Where a Memory store keeps things: it outlives the store, as a disk does."""
 
     tables: dict[str, dict[str, pa.RecordBatch]] = field(default_factory=dict)
-    records: dict[tuple[type, str], Record] = field(default_factory=dict)
+    records: dict[tuple[type, str], Any] = field(default_factory=dict)
     blobs: dict[str, bytes] = field(default_factory=dict)
     cursors: dict[str, bytes] = field(default_factory=dict)
     version: int = 0
@@ -168,31 +169,52 @@ class Memory:
         for table, id_, _ in landed:
             self.place.tables.setdefault(table, {})[id_] = self.staged.pop((table, id_))
         for record in records:
-            assert isinstance(record, ProtectedName)
-            self.place.records[type(record), record.id] = record
+            self.place.records[type(record), _id(record)] = record
         self.place.cursors.update([cursor] if cursor else [])
         self.place.version += 1
+        return self.place.version
+
+    def version(self) -> int:
         return self.place.version
 
     def cursor(self, source: str, /) -> bytes | None:
         return self.place.cursors.get(source)
 
-    def scan(self, table: str, /) -> ds.Dataset:
+    def scan(self, table: str, /, *, since: datetime | None = None) -> ds.Dataset:  # noqa: ARG002 - may hold more
+        if table not in self.place.tables:
+            if table not in schema.TABLES:
+                raise ContractError(f"nothing has landed in a table {table}")
+            return ds.dataset(schema.TABLES[table].empty_table())
         return ds.dataset(pa.Table.from_batches(self.place.tables[table].values()))
 
     def lookup(self, table: str, column: str, values: pa.Array, /) -> pa.Table:
         return self.scan(table).to_table(filter=pc.field(column).isin(values))
 
-    def load(self, kind: type[Record], id: str, /) -> Record | None:
-        return self.place.records.get((kind, id))
+    def load(self, kind: type[R], /, *ids: str) -> dict[str, R]:
+        return {id_: self.place.records[kind, id_] for id_ in ids if (kind, id_) in self.place.records}
 
-    def find(self, kind: type[Record], /, *, after: str = "", limit: int = 100, **equal: Any) -> Sequence[Record]:
-        found = [
-            record
-            for (met, id_), record in sorted(self.place.records.items(), key=lambda kept: kept[0][1])
-            if met is kind and id_ > after and all(getattr(record, name) == value for name, value in equal.items())
-        ]
+    def find(
+        self, kind: type[R], /, *, order: str = "id", after: str = "", limit: int = 100, **equal: Any
+    ) -> Sequence[R]:
+        by, reverse = order.removeprefix("-"), order.startswith("-")
+        _hold_indexed(kind, by, *equal)
+        found = [record for record in self._of(kind) if _equals(record, equal)]
+        found.sort(key=lambda record: (getattr(record, by) is not None, getattr(record, by), _id(record)))
+        found = found[::-1] if reverse else found
+        if after:
+            last = self.place.records[kind, after]
+            found = found[found.index(last) + 1 :]
         return found[:limit]
+
+    def count(self, kind: type[Record], /, *by: str, **equal: Any) -> Mapping[tuple[Any, ...], int]:
+        _hold_indexed(kind, *by, *equal)
+        counted = Counter(
+            tuple(getattr(record, name) for name in by) for record in self._of(kind) if _equals(record, equal)
+        )
+        return counted if by else {(): sum(counted.values())}
+
+    def _of(self, kind: type[R]) -> list[R]:
+        return [record for (met, _), record in self.place.records.items() if met is kind]
 
     def put(self, blob: bytes, /) -> str:
         digest = sha256(blob).hexdigest()
@@ -200,16 +222,35 @@ class Memory:
         return digest
 
     def get(self, digest: str, /) -> bytes:
+        if digest not in self.place.blobs:
+            raise InputError(f"there is no blob {digest}")
         return self.place.blobs[digest]
 
-    def expire(self, table: str, before: datetime, /) -> int:
+    def expire(self, table: str, before: datetime, /) -> Expiry:
         gone = 0
-        for id_, rows in self.place.tables[table].items():
+        for id_, rows in self.place.tables.get(table, {}).items():
             times = next(column for column in rows.columns if column.type == schema.TIME)
             kept = rows.filter(pc.fill_null(pc.greater_equal(times, pa.scalar(before, schema.TIME)), True))
             gone += rows.num_rows - kept.num_rows
             self.place.tables[table][id_] = kept
-        return gone
+        proof = Expiry(id=f"{table} {before.isoformat()} {self.place.version}", table=table, before=before, rows=gone)
+        self.save(proof)
+        return proof
+
+
+def _id(record: Record) -> str:
+    return getattr(record, "id")  # noqa: B009 - a kind that is kept has one
+
+
+def _equals(record: Record, equal: Mapping[str, Any]) -> bool:
+    return all(
+        getattr(record, name) in (wanted if isinstance(wanted, tuple) else (wanted,)) for name, wanted in equal.items()
+    )
+
+
+def _hold_indexed(kind: type[Record], *names: str) -> None:
+    if unknown := set(names) - {*kind.indexed, *kind.counted, "id"}:
+        raise ContractError(f"{kind.__name__} is not indexed by {', '.join(sorted(unknown))}")
 
 
 def finding(

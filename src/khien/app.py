@@ -1,27 +1,207 @@
 """Configuration in, running parts out: the only place that assembles."""
 
+from __future__ import annotations
+
+import dataclasses
 import hashlib
 import os
+import re
 import sys
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
 from publicsuffixlist import PSLFILE
 
-from khien import model
+from khien import model, registry, schema
 from khien.compiled import kept
+from khien.contracts import Detector, Engine
 from khien.detectors.lookalike import Lookalike
 from khien.errors import ConfigError, InputError, UnavailableError
 from khien.model import Register
-from khien.names import register
+from khien.names import places, register
+from khien.pipeline import Feed
 from khien.sources.files import STANDARD_INPUT, Files
+from khien.stores.embedded.lock import Lock, holder
+
+if TYPE_CHECKING:
+    from khien.stores.embedded.store import Embedded
 
 SHIPPED = ("vn", "world")  # registers that come with Khiên, by name
 DEFAULT = "vn"
 _SHIPPED = Path(__file__).parent / "data"
 _PAGE = 4 << 20  # bytes of text: larger pages are no faster, and findings should not wait
+CONFIG = Path("khien.toml")
+SERVING = "KHIEN_SITE"
+_LARGEST_CONFIG = 1 << 20  # bytes
+
+
+class Site(model.Record, frozen=True, kw_only=True):
+    """listen: host and port of the site; hosts: names under which it answers, beside that one; contact: who objects
+    to a finding writes here."""
+
+    listen: str = "127.0.0.1:8460"
+    hosts: tuple[str, ...] = ()
+    contact: str = ""
+
+
+class Serving(model.Record, frozen=True, kw_only=True):
+    """What the site is told by who starts it, in a file that the environment variable SERVING names.
+
+    data: a data directory; protect: a register, empty for the default; replay: what is shown is dated.
+    """
+
+    data: str
+    protect: str = ""
+    site: Site = Site()
+    replay: bool = False
+
+
+class Config(model.Record, frozen=True, kw_only=True):
+    """What ``khien run`` is told.
+
+    data: the directory everything is kept in; protect: a register, by name or file; source: a name, a kind, and what
+    that kind's fields are called; site: False for none.
+    """
+
+    data: str = "khien-data"
+    protect: str = DEFAULT
+    source: tuple[dict[str, Any], ...] = ()
+    site: Site | bool = Site()
+
+
+class Configured(NamedTuple):
+    """A configuration, and the parts it asks for."""
+
+    config: Config
+    data: Path
+    protect: Path | None
+    feeds: tuple[Feed, ...]
+
+
+def load_config(path: Path | None) -> Configured:
+    """The parts a TOML file asks for; paths in it are relative to it. None: khien.toml, or the defaults without it.
+
+    ConfigError: a line for everything that is wrong, ``file:line: what, and the cure``.
+    """
+    if path is None and CONFIG.exists():
+        path = CONFIG
+    text = "" if path is None else _config_text(path)
+    name, folder = str(path), Path() if path is None else path.parent
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{name}: {error}") from error
+    try:
+        config = msgspec.convert(document, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_located(str(error), text, name)) from error
+    protect = config.protect if config.protect in SHIPPED else str(folder / config.protect)
+    detectors = (lookalike(Path(protect)),)
+    feeds, wrong = [], []
+    for number, given in enumerate(config.source):
+        try:
+            feeds.append(_feed(given, folder, detectors))
+        except ConfigError as error:
+            wrong.append(f"{name}:{places.lines(text, [('source', number)])['source', number]}: {error}")
+    taken = [feed.name for feed in feeds]
+    wrong += [f"{name}: two sources are called {each!r}" for each in sorted(set(taken)) if taken.count(each) > 1]
+    if wrong:
+        raise ConfigError("\n".join(wrong))
+    return Configured(config, folder / config.data, Path(protect), tuple(feeds))
+
+
+def place(asked: Path | None) -> Path:
+    """The data directory asked for, else that of khien.toml, else the default. InputError: there is none yet."""
+    directory = asked
+    if directory is None:
+        given = tomllib.loads(_config_text(CONFIG)).get("data") if CONFIG.exists() else None
+        directory = Path(given if isinstance(given, str) else Config().data)
+    if not directory.is_dir():
+        raise InputError(f"{directory}: there is no such data directory: khien run makes one, --data names another")
+    return directory
+
+
+def _config_text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_CONFIG + 1)
+        if len(content) > _LARGEST_CONFIG:
+            raise ConfigError(f"{path}: is larger than {_LARGEST_CONFIG} bytes: no configuration is")
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 at byte {error.start}: save it as UTF-8") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: {_advice(error)}") from error
+
+
+def _located(message: str, text: str, name: str) -> str:
+    """What msgspec says, with file and line, in the words of the document."""
+    what, _, where = message.partition(" - at `$")
+    path = tuple(int(key) if key.isdigit() else key for key in re.findall(r"[^.\[\]`]+", where))
+    if unknown := re.match(r"Object contains unknown field `(.*)`", what):
+        path = (*path, unknown[1])
+        known = Site if path[:1] == ("site",) else Config
+        what = f"there is no setting {unknown[1]!r}: there is {', '.join(known.__struct_fields__)}"
+    line = places.lines(text, [path])[path]
+    return f"{name}:{line}: {'.'.join(map(str, path))}: {what}"
+
+
+def _feed(given: Mapping[str, Any], folder: Path, detectors: Sequence[Detector]) -> Feed:
+    """The source a table of the configuration asks for, with every detector that can read what it yields."""
+    settings = dict(given)
+    name, kind = settings.pop("name", None), settings.pop("kind", "files")
+    if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= 80:
+        raise ConfigError("a source has a name, of 80 characters at most")
+    made = registry.load("sources", kind)
+    fields = [field.name for field in dataclasses.fields(made)]
+    if unknown := sorted(set(settings) - set(fields)):
+        raise ConfigError(f"source {name!r} has no setting {', '.join(unknown)}: {kind} takes {', '.join(fields)}")
+    try:
+        source = msgspec.convert(settings, made)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"source {name!r}: {error}") from error
+    if isinstance(source, Files):
+        paths = tuple(each if each == STANDARD_INPUT else str(folder / each) for each in source.paths)
+        source = dataclasses.replace(source, paths=paths)
+    tables = [table for table, columns in schema.TABLES.items() if columns == source.yields]
+    readers = tuple(each for each in detectors if not each.by and set(each.reads) <= set(source.yields))
+    return Feed(name, source, tables[0] if tables else kind, None, readers)
+
+
+def clock() -> datetime:
+    """The time it is, UTC."""
+    return datetime.now(UTC)
+
+
+def store(directory: Path) -> Embedded:
+    """The store in a directory, made where there is none."""
+    return registry.load("stores", "embedded").at(directory, clock)
+
+
+def engine() -> Engine:
+    """What runs detectors in this process."""
+    return registry.load("engines", "embedded")()
+
+
+def lock(directory: Path) -> Lock:
+    """Makes this the one process that lands rows in a directory. ConflictError: another is, and how to go on."""
+    return Lock(directory)
+
+
+def running(directory: Path) -> int | None:
+    """The process that lands rows in a directory; None where none does."""
+    return holder(directory)
+
+
+def sample() -> Feed:
+    """The stream of real, dated names that comes with Khiên, as a feed; who shows it says that it is a replay."""
+    paths = (str(_SHIPPED / "sample" / "names.tsv.zst"),)
+    return Feed("sample", Files(paths, page_bytes=_PAGE), "names", None, (lookalike(),))
 
 
 def load_register(path: Path | None = None) -> Register:

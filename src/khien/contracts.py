@@ -3,14 +3,20 @@
 Parts have no base class: a part is a frozen dataclass whose fields are its configuration.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 
 from khien import model
+
+if TYPE_CHECKING:  # as long to load as all the rest, and few use it
+    import pyarrow.dataset as ds
+
+R = TypeVar("R", bound=model.Record)
 
 
 class Page(NamedTuple):
@@ -86,12 +92,12 @@ class Landed(NamedTuple):
 
 
 class Store(Protocol):
-    """Bulk tables by reference, records by value."""
+    """Bulk tables by reference, records by value. What it has answered survives a crash."""
 
     name: ClassVar[str]
 
     def land(self, table: str, rows: pa.RecordBatch, /, *, id: str) -> Landed:
-        """Stages rows; the same id replaces itself."""
+        """Stages rows; the same id replaces itself. Who lands is the one process that holds the place's lock."""
         ...
 
     def save(
@@ -103,27 +109,54 @@ class Store(Protocol):
     ) -> int:
         """Rows, records and cursor become visible in one transaction, or none do; answers the new version.
 
-        Moved meanwhile (``expect`` is not the version met): ConflictError.
+        Moved meanwhile (``expect`` is not the version met): ConflictError, and what is landed stays staged.
         """
+        ...
+
+    def version(self) -> int:
+        """How often something was saved here, by whatever process: read it before what ``expect`` is to protect."""
         ...
 
     def cursor(self, source: str, /) -> bytes | None: ...
 
-    def scan(self, table: str, /) -> ds.Dataset: ...
+    def scan(self, table: str, /, *, since: datetime | None = None) -> ds.Dataset:
+        """Rows of a table; since leaves out what is wholly older by its first column of schema.TIME.
+
+        Nothing landed yet: no rows, where schema.TABLES knows the table, ContractError where it does not.
+        """
+        ...
 
     def lookup(self, table: str, column: str, values: pa.Array, /) -> pa.Table: ...
 
-    def load(self, kind: type[model.Record], id: str, /) -> model.Record | None: ...
+    def load(self, kind: type[R], /, *ids: str) -> Mapping[str, R]:
+        """The records of these ids that are there."""
+        ...
 
     def find(
-        self, kind: type[model.Record], /, *, after: str = "", limit: int = 100, **equal: Any
-    ) -> Sequence[model.Record]: ...
+        self, kind: type[R], /, *, order: str = "id", after: str = "", limit: int = 100, **equal: Any
+    ) -> Sequence[R]:
+        """Records whose indexed fields equal what is given (a tuple: one of it), by order and then by id.
 
-    def put(self, blob: bytes, /) -> str: ...
+        order: an indexed field or ``id``, with ``-`` before it from the greatest down. after: the id of the record a
+        page ends with, wherever that now stands. ContractError: a field the kind does not index.
+        """
+        ...
 
-    def get(self, digest: str, /) -> bytes: ...
+    def count(self, kind: type[model.Record], /, *by: str, **equal: Any) -> Mapping[tuple[Any, ...], int]:
+        """How many records there are for each combination of the fields ``by``; of none: ``{(): n}``."""
+        ...
 
-    def expire(self, table: str, before: datetime, /) -> int: ...
+    def put(self, blob: bytes, /) -> str:
+        """Keeps a blob; answers its SHA-256 in hex."""
+        ...
+
+    def get(self, digest: str, /) -> bytes:
+        """InputError: there is no such blob. CustodyError: it is not what its digest says any more."""
+        ...
+
+    def expire(self, table: str, before: datetime, /) -> model.Expiry:
+        """Rows older by the first column of schema.TIME are gone from every file when this answers; null is kept."""
+        ...
 
 
 class Encoder(Protocol):

@@ -1,21 +1,71 @@
 """Collect, fold, detect: each step may be cut off anywhere and run again, and leaves what one run would have left.
 
-Rows land under an id that follows from where they came from, findings under their own, and a cursor moves in the same
-save as the rows behind it: at least once is exactly once in effect.
+Rows land under an id that follows from where they came from, findings are records under their own, and the cursor moves
+in the same save as the rows and findings behind it: at least once is exactly once in effect. What people decided about
+a finding meanwhile is never lost: a save that somebody overtook is done anew from what is there then.
 """
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from hashlib import sha256
-from typing import NamedTuple
+from queue import Empty, Full, Queue
+from threading import Event, Thread
+from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 import pyarrow as pa
-import pyarrow.dataset as ds
 
-from khien.contracts import Detector, Engine, Fold, Source, Store
-from khien.errors import ContractError
+from khien import triage
+from khien.contracts import Detector, Engine, Fold, Landed, Source, Store
+from khien.errors import ConflictError, ContractError, Error, UnavailableError
+from khien.model import Finding, Record, SourceState
 
-FINDINGS = "findings"
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
+
 SKIPPED = "skipped"
+
+_AHEAD = 2  # pages a source may be ahead of the writer
+_GLANCE = 0.25  # seconds after which a waiting thread looks whether it should stop
+_GRACE = 2.0  # seconds that a source gets to come to the end of its page when all stop
+_PATIENCE = (1.0, 60.0)  # seconds before a source that is unavailable is asked again: at first, at most
+
+_log = logging.getLogger(__name__)
+
+
+class Feed(NamedTuple):
+    """A source at work: under which name it keeps its cursor, where its rows land, and who looks at them on the way."""
+
+    name: str
+    source: Source
+    table: str
+    fold: Fold | None = None
+    detectors: tuple[Detector, ...] = ()
+
+
+class Work(NamedTuple):
+    """A page on its way to the store: read, folded and looked at, not yet saved.
+
+    before, cursor: where the source stood in front of it and behind; findings: batches of schema.FINDINGS.
+    """
+
+    feed: Feed
+    before: bytes | None
+    cursor: bytes
+    read: int
+    rows: pa.RecordBatch
+    skipped: pa.RecordBatch | None
+    findings: tuple[pa.RecordBatch, ...]
+
+
+class Halt(NamedTuple):
+    """A source that has come to its end, or stands still for the trouble told."""
+
+    feed: Feed
+    trouble: str = ""
 
 
 class Scanned(NamedTuple):
@@ -27,27 +77,85 @@ class Scanned(NamedTuple):
     cursor: bytes
 
 
-def collect(source: Source, store: Store, table: str, fold: Fold | None = None) -> int:
-    """Lands what the source has and the store does not, folded if asked for, and answers how many rows that was.
+def read(feed: Feed, engine: Engine, cursor: bytes | None) -> Iterator[Work]:
+    """Pages of a feed behind a cursor, folded and looked at. Pages that bring nothing new are passed over.
 
-    A page's rows, what it set aside (in the table ``skipped``) and its cursor become visible together. ContractError:
-    rows came without a new cursor, so the next page would have replaced them.
+    ContractError: rows came without a new cursor, so the next page would have replaced them.
     """
-    rows = 0
-    before = store.cursor(source.name)
-    for page in source.read(before):
+    before = cursor
+    for page in feed.source.read(cursor):
         if page.cursor == before:
             if page.rows.num_rows:
-                raise ContractError(f"source {source.name} yields rows without moving its cursor {before!r}")
+                raise ContractError(f"source {feed.name} yields rows without moving its cursor {before!r}")
             continue
-        under = page_id(source.name, before)
-        batch = page.rows if fold is None else fold(page.rows)
-        landed = [store.land(table, batch, id=under)] if batch.num_rows else []
-        if page.skipped is not None and page.skipped.num_rows:
-            landed.append(store.land(SKIPPED, page.skipped, id=under))
-        store.save(landed=landed, cursor=(source.name, page.cursor))
-        rows += batch.num_rows
+        rows = page.rows if feed.fold is None else feed.fold(page.rows)
+        found = [
+            findings
+            for detector in feed.detectors
+            for findings in engine.run(detector, pa.RecordBatchReader.from_batches(rows.schema, [rows]))
+            if findings.num_rows
+        ]
+        yield Work(feed, before, page.cursor, page.rows.num_rows, rows, page.skipped, tuple(found))
         before = page.cursor
+
+
+def save(store: Store, work: Work, at: datetime) -> None:
+    """Makes a page's rows, what it set aside, its findings and its cursor visible together; at: the time it is."""
+    name = work.feed.name
+    under = page_id(name, work.before)
+    landed = [store.land(work.feed.table, work.rows, id=under)] if work.rows.num_rows else []
+    aside = 0 if work.skipped is None else work.skipped.num_rows
+    if aside:
+        landed.append(store.land(SKIPPED, work.skipped, id=under))
+    found = [finding for batch in work.findings for finding in triage.findings(batch, source=name, at=at)]
+    while not _saved(store, found, landed, work, at, aside):
+        _log.info("%s: overtaken by another save, looking again", name)
+
+
+def _saved(
+    store: Store, found: Sequence[Finding], landed: Sequence[Landed], work: Work, at: datetime, aside: int
+) -> bool:
+    """One attempt at a save; False when somebody saved meanwhile, and what was read of the store may be old."""
+    name = work.feed.name
+    version = store.version()
+    known = store.load(SourceState, name).get(name, SourceState(id=name))
+    records, new = _revised(store, found)
+    state = msgspec.structs.replace(
+        known,
+        rows=known.rows + work.read,
+        skipped=known.skipped + aside,
+        findings=known.findings + new,
+        read_at=at,
+        ended=False,
+        trouble="",
+    )
+    try:
+        store.save(*records, state, landed=landed, cursor=(name, work.cursor), expect=version)
+    except ConflictError:
+        return False
+    return True
+
+
+def _revised(store: Store, found: Sequence[Finding]) -> tuple[list[Record], int]:
+    """Findings joined with what is kept of them, those that change nothing left out; and how many are new."""
+    kept = store.load(Finding, *(finding.id for finding in found))
+    joined = [triage.revise(kept[each.id], each) if each.id in kept else each for each in found]
+    return [each for each in joined if kept.get(each.id) != each], len(found) - len(kept)
+
+
+def halt(store: Store, halt: Halt) -> None:
+    """Notes that a source has ended, or why it stands still."""
+    name = halt.feed.name
+    known = store.load(SourceState, name).get(name, SourceState(id=name))
+    store.save(msgspec.structs.replace(known, ended=not halt.trouble, trouble=halt.trouble))
+
+
+def collect(feed: Feed, engine: Engine, store: Store, at: datetime) -> int:
+    """Lands what a feed has and the store does not, from here to its end; answers how many rows were read."""
+    rows = 0
+    for work in read(feed, engine, store.cursor(feed.name)):
+        save(store, work, at)
+        rows += work.read
     return rows
 
 
@@ -61,24 +169,103 @@ def detect(
     detector: Detector,
     data: ds.Dataset | pa.RecordBatchReader,
     store: Store,
+    at: datetime,
     /,
     **beside: ds.Dataset | pa.Table,
 ) -> int:
-    """Finds, and lands each finding under its own id, so that a later run revises it; answers how many there are.
+    """Finds in what has landed, and saves each finding, revised where it is known; answers how many there are."""
+    batches = list(engine.run(detector, data, **beside))
+    table = pa.Table.from_batches(batches).combine_chunks() if batches else None
+    met = list(triage.findings(table.to_batches()[0], source="", at=at)) if table is not None and len(table) else []
+    while True:
+        version = store.version()
+        records, _ = _revised(store, met)
+        try:
+            store.save(*records, expect=version)
+        except ConflictError:
+            continue
+        return len(met)
 
-    Of revisions met in one run the one that ends last is kept, of those the one with the highest score.
+
+def run(
+    feeds: Sequence[Feed],
+    engine: Engine,
+    store: Store,
+    clock: Callable[[], datetime],
+    stop: Event,
+    told: Callable[[Work | Halt], None] = lambda _: None,
+) -> None:
+    """Reads every feed in a thread of its own and saves from this one, until all have ended or stop is set.
+
+    What a thread has handed on is saved before this answers; told hears of each page and each halt once it is saved. A
+    source that is unavailable is asked again, later and later; one that fails otherwise stands still, its trouble
+    noted, and the others go on. Whatever keeps the store from saving is raised: nothing behind the last cursor is lost.
     """
-    latest: dict[bytes, tuple[tuple[str, float], pa.RecordBatch]] = {}
-    for findings in engine.run(detector, data, **beside):
-        ends = findings.column("end").cast(pa.string()).to_pylist()
-        scores = findings.column("score").to_pylist()
-        for number, identity in enumerate(findings.column("id").to_pylist()):
-            rank = (ends[number] or "", scores[number])
-            if identity not in latest or latest[identity][0] < rank:
-                latest[identity] = (rank, findings.slice(number, 1))
-    landed = [store.land(FINDINGS, finding, id=identity.hex()) for identity, (_, finding) in sorted(latest.items())]
-    store.save(landed=landed)
-    return len(landed)
+    works: Queue[Work | Halt] = Queue(_AHEAD * max(1, len(feeds)))
+    over = Event()
+    readers = [
+        Thread(
+            target=_follow, args=(feed, engine, store.cursor(feed.name), works, stop, over), name=feed.name, daemon=True
+        )
+        for feed in feeds
+    ]
+    for reader in readers:
+        reader.start()
+    grace = round(_GRACE / _GLANCE)
+    try:
+        while grace and (any(reader.is_alive() for reader in readers) or not works.empty()):
+            try:
+                work = works.get(timeout=_GLANCE)
+            except Empty:
+                grace -= stop.is_set()  # who waits for a slow peer is left: what it reads then it reads again
+                continue
+            if isinstance(work, Halt):
+                halt(store, work)
+            else:
+                save(store, work, clock())
+            told(work)
+    finally:
+        over.set()
+        for reader in readers:
+            reader.join(_GLANCE)
+
+
+def _follow(
+    feed: Feed, engine: Engine, cursor: bytes | None, works: Queue[Work | Halt], stop: Event, over: Event
+) -> None:
+    """A source's thread: hands on its pages, and at the end that it has ended, or what its trouble is."""
+    wait, longest = _PATIENCE
+    while not stop.is_set():
+        halted = Halt(feed)
+        try:
+            for work in read(feed, engine, cursor):
+                _hand_on(work, works, over)
+                cursor, wait = work.cursor, _PATIENCE[0]
+                if stop.is_set() or over.is_set():
+                    return
+        except UnavailableError as error:
+            _log.warning("%s: %s: trying again in %.0f s", feed.name, error, wait)
+            _hand_on(Halt(feed, str(error)), works, over)
+            stop.wait(wait)
+            wait = min(2 * wait, longest)
+            continue
+        except Error as error:
+            halted = Halt(feed, str(error))
+        except Exception as error:  # a fault of ours in one source keeps no other from its work
+            halted = Halt(feed, f"{type(error).__name__}, a fault of Khiên's: please report it")
+        _hand_on(halted, works, over)
+        return
+
+
+def _hand_on(work: Work | Halt, works: Queue[Work | Halt], over: Event) -> None:
+    """Waits for room; when the writer is over nobody takes it any more, and it is read again another time."""
+    handed = False
+    while not handed and not over.is_set():
+        try:
+            works.put(work, timeout=_GLANCE)
+            handed = True
+        except Full:
+            pass
 
 
 def scan(source: Source, detector: Detector) -> Iterator[Scanned]:

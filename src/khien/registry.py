@@ -24,7 +24,9 @@ SHELVES: Mapping[str, Mapping[str, str]] = {
     "engines": {
         "embedded": "khien.engines.embedded:Embedded",
     },
-    "stores": {},
+    "stores": {
+        "embedded": "khien.stores.embedded.store:Embedded",
+    },
     "formats": {},
 }
 

@@ -21,6 +21,8 @@ SKIPPED = pa.schema(
     }
 )
 
+TABLES = {"names": NAMES, "skipped": SKIPPED}  # what pipelines land, by the name a store keeps it under
+
 REASON = pa.struct({"code": pa.string(), "params": pa.map_(pa.string(), pa.string())})
 
 FINDINGS = pa.schema(

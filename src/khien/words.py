@@ -1,7 +1,8 @@
 """Codes to sentences, in Vietnamese and English: the only place where Khiên speaks of what it found.
 
-The sentences are in committed gettext catalogues (``locale/<language>/LC_MESSAGES/khien.po``, compiled by
-``generate/catalogues.py``), each under its context and code. Parameters are text; which code takes which is said here.
+The sentences are in committed gettext catalogues (``locale/<language>/LC_MESSAGES/khien.po`` of what is found,
+``site.po`` of the pages around it, compiled by ``generate/catalogues.py``), each under its context and code. Parameters
+are text; which code takes which is said here.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,10 @@ from pathlib import Path
 from khien.errors import ContractError
 
 LANGUAGES = ("en", "vi")
+LIKELY = 0.5  # a score from which a person is told that a name imitates
+NAMES = ("domain", "official", "part")  # parameters that are names, or pieces of one: whoever shows them defangs them
+
+_VIETNAMESE = str.maketrans(",.", ".,")
 
 _EDITED = ("brand", "word", "part")  # the label people know, the protected word, what stands there instead
 _CONFIRMED = ("brand", "domain", "source")
@@ -84,16 +89,47 @@ def skipped(code: str, language: str) -> str:
 
 def phrase(code: str, language: str, **params: str) -> str:
     """What a program says of its own work: headings, totals. ContractError: no such phrase or language."""
+    return _filled("phrase", code, language, params)
+
+
+def page(code: str, language: str, **params: str) -> str:
+    """What a page of the site says around what was found. ContractError: no such text or language."""
+    return _filled("page", code, language, params)
+
+
+def verdict(score: float, suppressed: bool) -> str:
+    """The phrase that says what a finding comes to; it takes domain, brand and, but for ``known-good``, score."""
+    if suppressed:
+        return "known-good"
+    return "imitates" if score >= LIKELY else "resembles"
+
+
+def number(value: float, language: str, places: int = 0) -> str:
+    """A number as the language writes it: 1,234.5 or 1.234,5."""
+    written = f"{value:,.{places}f}"
+    return written.translate(_VIETNAMESE) if language == "vi" else written
+
+
+def printable(text: str) -> str:
+    """The text with whatever moves a cursor, turns the writing round or is not seen written as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+def _filled(context: str, code: str, language: str, params: Mapping[str, str]) -> str:
     try:
-        return _entry("phrase", code, language).format_map(params)
+        return _entry(context, code, language).format_map(params)
     except KeyError as error:
-        raise ContractError(f"the phrase {code} takes {error}, was given {', '.join(params) or 'nothing'}") from error
+        raise ContractError(
+            f"the {context} {code} takes {error}, was given {', '.join(params) or 'nothing'}"
+        ) from error
 
 
 @cache
 def _entry(context: str, code: str, language: str) -> str:
     try:
-        return _catalogue(language).pgettext(context, code)
+        return _catalogue("site" if context == "page" else "khien", language).pgettext(context, code)
     except LookupError:
         raise ContractError(f"no {context} {code!r} in the {language} catalogue: add it to both") from None
 
@@ -106,10 +142,10 @@ class _Nothing(NullTranslations):
 
 
 @cache
-def _catalogue(language: str) -> GNUTranslations:
+def _catalogue(domain: str, language: str) -> GNUTranslations:
     if language not in LANGUAGES:
         raise ContractError(f"no language {language!r}: there is {', '.join(LANGUAGES)}")
-    with (Path(__file__).parent / "locale" / language / "LC_MESSAGES" / "khien.mo").open("rb") as file:
+    with (Path(__file__).parent / "locale" / language / "LC_MESSAGES" / f"{domain}.mo").open("rb") as file:
         sentences = GNUTranslations(file)
     sentences.add_fallback(_Nothing())
     return sentences

@@ -14,7 +14,8 @@ from khien import schema, words
 from khien.cli.jsonl import Jsonl
 from khien.cli.sheet import Sheet
 from khien.cli.table import Table
-from khien.cli.terminal import number, printable, shown
+from khien.cli.terminal import shown
+from khien.words import number, printable
 
 UNSEEN = "\x00\x07\x1b[2J\x7f\x9b\u200b\u202e\u2028\ufeff\U000e0041"
 HOSTILE = ("a.example", 'q"uo\\te.example', f"{UNSEEN}.example", "ngân-hàng.example", "[/bold][red]x", "=cmd()", "")

@@ -11,17 +11,15 @@ from khien.cli.columns import Columns, columns
 from khien.cli.jsonl import Jsonl
 from khien.cli.sheet import Sheet
 from khien.cli.table import sentence
-from khien.cli.terminal import number, printable, shown
-
-LIKELY = 0.5  # a score from which a person is told that the name imitates
+from khien.cli.terminal import shown
+from khien.words import number, printable
 
 
 def check(text: str, protect: Path | None, format: str, language: str) -> int:
     """Answers the exit status. ObservableError: there is no name in text."""
     name = canon.domain(canon.host_of(text))
     detector = app.lookalike(protect)
-    batch = pa.record_batch([[name], pa.nulls(1, schema.TIME)], schema=schema.NAMES)
-    found = detector(batch.select(detector.reads.names))
+    found = detector(pa.record_batch([[name], pa.nulls(1, schema.TIME)], schema=schema.NAMES))
     findings = columns(found)
     if format == "text":
         labels = {each.id: each.label for each in detector.register.names}
@@ -39,9 +37,5 @@ def _told(name: str, findings: Columns, labels: dict[str, str], language: str) -
         yield words.phrase("nothing-found", language, domain=shown(name), count=count)
     for _, brand, _, score, _, known, reasons in findings.rows():
         named = {"domain": shown(name), "brand": printable(labels.get(brand, brand))}
-        if known:
-            yield words.phrase("known-good", language, **named)
-        else:
-            phrase = "imitates" if score >= LIKELY else "resembles"
-            yield words.phrase(phrase, language, **named, score=number(score, language, 2))
+        yield words.phrase(words.verdict(score, known), language, **named, score=number(score, language, 2))
         yield from (f"  - {sentence(findings.whys[n], language)}" for n in reasons)

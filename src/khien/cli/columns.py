@@ -1,7 +1,6 @@
 """Findings as Python values, a column at a time."""
 
 from collections.abc import Iterable
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -60,10 +59,11 @@ def distinct_reasons(reasons: pa.ListArray) -> tuple[pa.ListArray, list[Why]]:
     params = flat.field("params")
     texts = [_joined(params.offsets, each) for each in (params.keys, params.items)]
     spelt = call_function("binary_join_element_wise", [flat.field("code"), *texts, scalar("\0")])
-    codes = spelt.dictionary_encode().indices.to_numpy()
-    _, first, numbers = np.unique(codes, return_index=True, return_inverse=True)
-    whys: list[Why] = [(each["code"], tuple(each["params"])) for each in flat.take(pa.array(first)).to_pylist()]
-    return pa.ListArray.from_arrays(reasons.offsets, pa.array(numbers)), whys
+    numbers = spelt.dictionary_encode().indices
+    _, first = np.unique(numbers.to_numpy(), return_index=True)
+    met = flat.take(pa.array(first.tolist(), pa.int64())).to_pylist()
+    whys: list[Why] = [(each["code"], tuple(each["params"])) for each in met]
+    return pa.ListArray.from_arrays(reasons.offsets, numbers), whys
 
 
 def _joined(offsets: pa.Array, texts: pa.StringArray) -> pa.StringArray:
@@ -71,7 +71,6 @@ def _joined(offsets: pa.Array, texts: pa.StringArray) -> pa.StringArray:
     return call_function("binary_join", [pa.ListArray.from_arrays(offsets, texts), scalar("\0")])
 
 
-@cache
 def scalar(text: str) -> pa.StringScalar:
-    """The text as Arrow has it. Making one looks for pandas on the disk each time, so each is made once."""
-    return pa.scalar(text)
+    """The text as Arrow has it. Of a named type: to guess one pyarrow looks for pandas on the disk, each time."""
+    return pa.scalar(text, pa.string())

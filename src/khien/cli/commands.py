@@ -6,8 +6,16 @@ from typing import Any
 import click
 
 from khien.cli.terminal import language
+from khien.words import LANGUAGES
 
-LANGUAGES = ("en", "vi")  # words.LANGUAGES, without loading it
+STATES = ("new", "confirmed", "dismissed", "acted-on", "gone", "back")  # model.State
+ACTS = {  # triage.MOVES: what a person may do
+    "confirm": "Say that a finding is right.",
+    "dismiss": "Say that a finding is wrong, or harmless.",
+    "act": "Say that something was done about it.",
+    "lose": "Say that what was found is gone.",
+    "reopen": "Take a dismissal back.",
+}
 INPUT_FORMATS = ("plain", "csv", "tsv", "json", "zone", "hosts", "adblock", "parquet")
 
 _protect = click.option(
@@ -23,6 +31,15 @@ _lang = click.option(
     callback=lambda _context, _parameter, asked: language(asked),
     help="Language for people. Default: that of the environment.",
 )
+
+
+_data = click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Directory everything is kept in. Default: khien.toml's, else ./khien-data.",
+)
+_text_or_jsonl = click.option("--format", type=click.Choice(("text", "jsonl")), default="text", help="Default: text.")
 
 
 def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
@@ -53,7 +70,9 @@ def khien() -> None:
     Examples:
       khien check vietcombank.example.top
       khien scan names certificates.txt.zst
-      khien scan names --help
+      khien replay
+      khien run khien.toml
+      khien findings
     """
 
 
@@ -127,6 +146,157 @@ def check(name: str, protect: Path | None, format: str, language: str) -> int:
     from khien.cli import check
 
     return check.check(name, protect, format, language)
+
+
+@khien.command()
+@click.argument("config", required=False, type=click.Path(path_type=Path))
+@_data
+@click.option("--once", is_flag=True, help="Stop when every source has come to its end; no site.")
+@click.option("--site/--no-site", "with_site", default=True, help="Serve the site beside it. Default: yes.")
+@_lang
+def run(config: Path | None, data: Path | None, once: bool, with_site: bool, language: str) -> int:
+    """Read the sources of a configuration, keep what is found, and serve the site.
+
+    CONFIG is a TOML file; default: khien.toml where there is one. Goes on until it is told to stop (Ctrl-C, SIGTERM);
+    whatever ends it, it goes on where it was.
+
+    \b
+    Examples:
+      khien run
+      khien run khien.toml
+      khien run --once --data ./trial khien.toml
+    """
+    from khien.cli import run
+
+    return run.run(config, data, once, with_site, language)
+
+
+@khien.command()
+@_data
+@click.option("--report", type=click.Path(path_type=Path), metavar="FOLDER", help="Write the pages to FOLDER and end.")
+@click.option("--listen", default="127.0.0.1:8460", metavar="HOST:PORT", help="Where the site is served.")
+@click.option("--open/--no-open", "opened", default=False, help="Open the site in a browser.")
+@_lang
+def replay(data: Path | None, report: Path | None, listen: str, opened: bool, language: str) -> int:
+    """Replay the real, dated names that come with Khiên, and show what it finds.
+
+    Dated names are no current accusations, and every page says so. They are kept in a directory that is removed at the
+    end, unless --data names one.
+
+    \b
+    Examples:
+      khien replay --open
+      khien replay --report ./report
+    """
+    from khien.app import Site
+    from khien.cli import run
+
+    return run.replay(data, report, Site(listen=listen), opened, language)
+
+
+@khien.group(invoke_without_command=True)
+@_data
+@click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="Only these. May be repeated.")
+@click.option("--brand", metavar="ID", help="Only those that imitate this protected name.")
+@click.option("--min-score", type=click.FloatRange(0, 1), default=0.5, metavar="X", callback=_number, help="From X.")
+@click.option("--suppressed", is_flag=True, help="Also what is known good.")
+@click.option("--newest", is_flag=True, help="The newest first, not the strongest.")
+@click.option("--limit", type=click.IntRange(1), default=50, metavar="N", help="At most N. Default: 50.")
+@_text_or_jsonl
+@_lang
+@click.pass_context
+def findings(ctx: click.Context, data: Path | None, format: str, language: str, **wanted: Any) -> int:
+    """List what was found, or say what became of it.
+
+    A finding is named by its id, or by the name it is about. Every step is kept with who took it, when and why.
+
+    \b
+    Examples:
+      khien findings
+      khien findings --newest --state new --format jsonl
+      khien findings show vneid-otp.example.top
+      khien findings confirm vneid-otp.example.top --why "asks for the one-time code"
+      khien findings dismiss vneid-otp.example.top --why "the bank's own shop"
+    """
+    ctx.obj = data
+    if ctx.invoked_subcommand:
+        return 0
+    from khien.cli import findings
+
+    return findings.show(ctx.obj, findings.Wanted(**wanted), format, language)
+
+
+@findings.command("show")
+@click.argument("reference", metavar="ID_OR_NAME")
+@_text_or_jsonl
+@_lang
+@click.pass_obj
+def findings_show(data: Path | None, reference: str, format: str, language: str) -> int:
+    """Show one finding, its reasons, and what became of it.
+
+    \b
+    Example:
+      khien findings show vneid-otp.example.top --lang vi
+    """
+    from khien.cli import findings
+
+    return findings.tell(data, reference, format, language)
+
+
+def _findings_act(act: str, says: str) -> None:
+    example = f"khien findings {act} vneid-otp.example.top --why 'what was seen'"
+
+    @findings.command(act, help=f"{says}\n\n\b\nExample:\n  {example}")
+    @click.argument("reference", metavar="ID_OR_NAME")
+    @click.option("--why", default="", help="The reason; it is kept with the step.")
+    @click.option("--by", metavar="NAME", help="Who decides. Default: who is logged in.")
+    @_lang
+    @click.pass_obj
+    def _act(data: Path | None, reference: str, why: str, by: str | None, language: str) -> int:
+        from khien.cli import findings
+
+        return findings.act(data, reference, act, by, why, language)
+
+
+for _name, _says in ACTS.items():
+    _findings_act(_name, _says)
+
+
+@khien.command()
+@_data
+@click.option("--format", type=click.Choice(("text", "json")), default="text", help="Default: text.")
+@_lang
+def status(data: Path | None, format: str, language: str) -> int:
+    """Say how far the sources are, what was found, and what it takes on the disk.
+
+    \b
+    Examples:
+      khien status
+      khien status --format json | jq .findings
+    """
+    from khien.cli import status
+
+    return status.status(data, format, language)
+
+
+@khien.command()
+@click.argument("config", required=False, type=click.Path(path_type=Path))
+@_data
+@click.option("--deep", is_flag=True, help="Also read every file whole, and hold it to its digest.")
+@_lang
+def doctor(config: Path | None, data: Path | None, deep: bool, language: str) -> int:
+    """Check a configuration and its data directory; say what is wrong and how to mend it.
+
+    Exit status: 0 all is well, 1 something is wrong.
+
+    \b
+    Examples:
+      khien doctor khien.toml
+      khien doctor --data ./khien-data --deep
+    """
+    from khien.cli import status
+
+    return status.doctor(config, data, deep, language)
 
 
 @khien.group()

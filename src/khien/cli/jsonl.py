@@ -34,7 +34,7 @@ class Jsonl:
             ',"techniques":[',
             _joined(pa.ListArray.from_arrays(batch["techniques"].offsets, _repeated(batch["techniques"].values))),
             '],"score":',
-            pa.array(batch["score"].to_numpy().round(PLACES)).cast(pa.string()),
+            pa.array(batch["score"].to_numpy().round(PLACES).tolist(), pa.float64()).cast(pa.string()),
             ',"span":',
             _places(batch["span"]),
             ',"reasons":{"en":[',
@@ -81,8 +81,8 @@ def _listed(numbers: pa.ListArray, strings: list[str]) -> pa.StringArray:
 
 
 def _places(spans: pa.FixedSizeListArray) -> pa.StringArray:
-    places = spans.values.slice(2 * spans.offset, 2 * len(spans)).fill_null(0).to_numpy()
-    begin, end = (pa.array(places[n::2]).cast(pa.string()) for n in (0, 1))
+    places = spans.values.slice(2 * spans.offset, 2 * len(spans)).fill_null(0).to_pylist()
+    begin, end = (pa.array(places[n::2], pa.int32()).cast(pa.string()) for n in (0, 1))
     return call_function("if_else", [spans.is_valid(), _concatenated("[", begin, ",", end, "]"), scalar("null")])
 
 

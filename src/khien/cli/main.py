@@ -1,5 +1,6 @@
 """``khien``: runs a command, and says in one line what kept it from its work. Imports little: a shell waits for it."""
 
+import gc
 import os
 import signal
 import sys
@@ -9,10 +10,11 @@ from typing import NoReturn
 import click
 
 from khien.cli.commands import khien
-from khien.cli.terminal import printable
 from khien.errors import Error
+from khien.words import printable
 
 FOUND, CANNOT, INTERRUPTED = 1, 2, 128 + signal.SIGINT
+_GARBAGE = 50_000  # objects until cycles are looked for: imports alone make a hundred times Python's 700, all to stay
 
 
 def main() -> NoReturn:
@@ -21,7 +23,11 @@ def main() -> NoReturn:
         if stream is not None:  # closed by the caller
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # what is half written is taken away
-    sys.exit(run(sys.argv[1:]))
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy would start threads that wait busily for matrices
+    gc.set_threshold(_GARBAGE)
+    status = run(sys.argv[1:])
+    gc.freeze()  # all that is left goes with the process: nobody needs to look through it
+    sys.exit(status)
 
 
 def run(arguments: Sequence[str]) -> int:

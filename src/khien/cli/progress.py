@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from khien import words
-from khien.cli.terminal import number
 from khien.sources.files import progress
+from khien.words import number
 
 
 class Progress:

@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 
 from khien import app, words
-from khien.cli.terminal import number, printable
 from khien.errors import ConfigError
 from khien.model import Register
+from khien.words import number, printable
 
 
 def check(file: Path, language: str) -> int:

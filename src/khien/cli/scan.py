@@ -10,6 +10,7 @@ from typing import Protocol
 
 import click
 import pyarrow as pa
+from pyarrow.compute import call_function
 
 from khien import app, pipeline
 from khien.cli.columns import PLACES
@@ -82,11 +83,11 @@ def _wanted(findings: pa.RecordBatch, settings: Settings, tally: Tally) -> pa.Re
     """The findings to write, in their order; the others are only counted."""
     if settings.min_score:
         findings = findings.filter(pa.array(findings["score"].to_numpy().round(PLACES) >= settings.min_score))
-    known = findings["suppressed"].to_numpy(zero_copy_only=False)
-    tally.found += int((~known).sum())
-    if known.any():
-        tally.suppress(findings.filter(pa.array(known)))
-        return findings if settings.suppressed else findings.filter(pa.array(~known))
+    known = findings["suppressed"]
+    tally.found += known.false_count
+    if known.true_count:
+        tally.suppress(findings.filter(known))
+        return findings if settings.suppressed else findings.filter(call_function("invert", [known]))
     return findings
 
 

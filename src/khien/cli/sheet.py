@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from khien import words
 from khien.cli.columns import Why, columns
-from khien.cli.terminal import printable
+from khien.words import printable
 
 _HEADER = ("domain", "brand", "techniques", "score", "span", "reasons_en", "reasons_vi")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # OWASP, CSV injection

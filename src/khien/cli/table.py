@@ -11,7 +11,8 @@ from rich.text import Text
 
 from khien import words
 from khien.cli.columns import Span, Why, columns
-from khien.cli.terminal import number, printable, shown, shown_params
+from khien.cli.terminal import shown, shown_params
+from khien.words import number, printable
 
 _NARROWEST = 60  # characters: below, columns would hold single letters
 _SCORE = 6  # of the score's column

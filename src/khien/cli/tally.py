@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from khien import words
-from khien.cli.terminal import number, printable
+from khien.words import number, printable
 
 _PLACES = 3  # told of each reason for skipping
 

@@ -1,9 +1,10 @@
 """Names that imitate a protected name: a thin detector over the knowledge in ``names``."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import ClassVar
 
@@ -31,11 +32,12 @@ class Lookalike:
 
     register: the protected names; lures: words attackers put beside them. fold, lexicon, popular: the contents of the
     files of these names in ``data``, unpacked; suffixes: a public suffix list. A finding's subject is the name in lower
-    case without trailing dot, its claim the protected name's id, its span characters of the subject.
+    case without trailing dot, its claim the protected name's id, its span characters of the subject; it starts and ends
+    when the name was seen.
     """
 
     name: ClassVar[str] = "lookalike"
-    reads: ClassVar[pa.Schema] = pa.schema([schema.NAMES.field("name")])
+    reads: ClassVar[pa.Schema] = schema.NAMES
     by: ClassVar[tuple[str, ...]] = ()
     beside: ClassVar[Mapping[str, pa.Schema]] = {}
 
@@ -55,17 +57,20 @@ class Lookalike:
         claims: list[str] = []
         scores: list[float] = []
         told: list[Explained] = []
+        rows: list[int] = []
         if len(column) and row is not None:
             ready = self.program
             ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
             for found in program.run(ready, ends, np.frombuffer(row, np.uint8), LEAST):
-                names = pc.call_function("utf8_lower", [column.take(pa.array(found.numbers[:, scan.ROW]))])
+                here = found.numbers[:, scan.ROW].tolist()
+                rows += here
+                names = pc.call_function("utf8_lower", [column.take(_numbers(here))])
                 for name, line in zip(names.to_pylist(), found.numbers.tolist(), strict=True):
                     subjects.append(name.removesuffix("."))
                     claims.append(self.register.names[ready.words[line[scan.WORD]].owner].id)
                     told.append(explain(ready, brands, subjects[-1], line))
                 scores += found.scores.tolist()
-        return _findings(subjects, claims, scores, told)
+        return _findings(subjects, claims, scores, told, batch.column("seen_at").take(_numbers(rows)))
 
     @property
     def program(self) -> program.Program:
@@ -83,10 +88,12 @@ def _program(detector: Lookalike) -> program.Program:
     def make() -> bytes:
         return program.build(detector.register, detector.lures, *inputs).pack()
 
-    return program.Program.unpack(kept(f"names-{digest.hexdigest()[:32]}.npz", make))
+    return program.Program.unpack(kept(f"names-{digest.hexdigest()[:32]}.tables", make))
 
 
-def _findings(subjects: list[str], claims: list[str], scores: list[float], told: list[Explained]) -> pa.RecordBatch:
+def _findings(
+    subjects: list[str], claims: list[str], scores: list[float], told: list[Explained], seen_at: pa.Array
+) -> pa.RecordBatch:
     n = len(subjects)
     ids = [
         schema.finding_id(Lookalike.name, KIND, subject, claim) for subject, claim in zip(subjects, claims, strict=True)
@@ -95,21 +102,23 @@ def _findings(subjects: list[str], claims: list[str], scores: list[float], told:
     params = [pair for _, pairs in reasons for pair in pairs.items()]
     columns: dict[str, pa.Array] = {
         "id": pa.array(ids, pa.binary(32)),
-        "detector": pa.repeat(pa.scalar(Lookalike.name), n),
-        "kind": pa.repeat(pa.scalar(KIND), n),
+        "detector": pa.repeat(pa.scalar(Lookalike.name, pa.string()), n),
+        "kind": pa.repeat(pa.scalar(KIND, pa.string()), n),
         "subject": pa.array(subjects, pa.string()),
         "claim": pa.array(claims, pa.string()),
         "score": pa.array(scores, pa.float64()),
+        "start": seen_at,
+        "end": seen_at,
         "techniques": pa.array([each.techniques for each in told], schema.FINDINGS.field("techniques").type),
         "span": pa.array([each.span for each in told], schema.FINDINGS.field("span").type),
         "suppressed": pa.array([each.suppressed for each in told], pa.bool_()),
         "reasons": pa.ListArray.from_arrays(
-            _offsets([len(each.reasons) for each in told]),
+            _offsets(len(each.reasons) for each in told),
             pa.StructArray.from_arrays(
                 [
                     pa.array([code for code, _ in reasons], pa.string()),
                     pa.MapArray.from_arrays(
-                        _offsets([len(pairs) for _, pairs in reasons]),
+                        _offsets(len(pairs) for _, pairs in reasons),
                         pa.array([key for key, _ in params], pa.string()),
                         pa.array([value for _, value in params], pa.string()),
                     ),
@@ -123,5 +132,10 @@ def _findings(subjects: list[str], claims: list[str], scores: list[float], told:
     )
 
 
-def _offsets(lengths: list[int]) -> pa.Array:
-    return pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
+def _offsets(lengths: Iterable[int]) -> pa.Array:
+    return _numbers([*accumulate(lengths, initial=0)])
+
+
+def _numbers(numbers: list[int]) -> pa.Array:
+    """From a list: for the first NumPy array it meets pyarrow loads ``numpy.ma``, which takes longer than a page."""
+    return pa.array(numbers, pa.int32())

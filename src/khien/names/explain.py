@@ -54,7 +54,7 @@ def explain(program: Program, brands: Sequence[str], subject: str, numbers: list
     reasons: list[Reason] = [(code, {"brand": brand, "word": word.text, "part": part}) for code in techniques]
     for code in _structure(word, numbers):
         techniques.append(code)
-        reasons.append((code, _structure_params(code, brand, word.text, subject, numbers)))
+        reasons.append((code, _structure_params(code, brand, word.text, part, subject, numbers)))
     reasons += _signs(brand, subject, numbers)
     if numbers[scan.N_LURES]:
         techniques.append("lure")
@@ -113,34 +113,32 @@ def _structure(word: Word, numbers: list[int]) -> list[str]:
     return codes
 
 
-def _structure_params(code: str, brand: str, word: str, subject: str, numbers: list[int]) -> dict[str, str]:
-    part = subject[numbers[scan.START] : numbers[scan.END]]
-    params = {"brand": brand, "word": word}
-    if code == "subdomain":
-        return {**params, "domain": subject[numbers[scan.REGISTRABLE_AT] :]}
+def _structure_params(code: str, brand: str, word: str, part: str, subject: str, numbers: list[int]) -> dict[str, str]:
     if code == "official-in-subdomain":
         return {"brand": brand, "official": subject[numbers[scan.START] : numbers[scan.OFFICIAL_END]]}
-    if code == "tld-swap":
-        return {**params, "suffix": subject[numbers[scan.SUFFIX_AT] :]}
-    if code == "campaign":
-        return {**params, "part": part}
+    params = {"brand": brand, "word": word}
+    if code == "subdomain":
+        params["domain"] = subject[numbers[scan.REGISTRABLE_AT] :]
+    elif code == "tld-swap":
+        params["suffix"] = subject[numbers[scan.SUFFIX_AT] :]
+    elif code == "campaign":
+        params["part"] = part
     return params
 
 
 def _signs(brand: str, subject: str, numbers: list[int]) -> list[Reason]:
     """What stands beside the word."""
     signs: list[Reason] = []
-    count = min(numbers[scan.N_LURES], 3)
-    places = numbers[scan.LURES : scan.LURES + 2 * count]
-    lures = sorted({(a, b) for a, b in zip(places[::2], places[1::2], strict=True) if _is_beside(a, b, numbers)})
+    lures = _lures(numbers) if numbers[scan.N_LURES] else []
     if lures:
         text = ", ".join(dict.fromkeys(subject[a:b] for a, b in lures))
         signs.append(
             ("brand-lure", {"brand": brand, "lures": text}) if numbers[scan.OWN_LURES] else ("lure", {"lures": text})
         )
-    digits = "".join(filter(str.isdigit, subject[numbers[scan.LABEL] : numbers[scan.LABEL + 1]]))
-    if numbers[scan.DIGITS] > 1 and len(digits) == numbers[scan.DIGITS]:  # else an A-label, whose digits mean others
-        signs.append(("digits", {"part": digits}))
+    if numbers[scan.DIGITS] > 1:
+        digits = "".join(filter(str.isdigit, subject[numbers[scan.LABEL] : numbers[scan.LABEL + 1]]))
+        if len(digits) == numbers[scan.DIGITS]:  # else an A-label, whose digits mean others
+            signs.append(("digits", {"part": digits}))
     if not lures and 0 <= numbers[scan.ORDINARY] < numbers[scan.ORDINARY + 1]:
         ordinary = subject[numbers[scan.ORDINARY] : numbers[scan.ORDINARY + 1]]
         signs.append(("inside-word", {"word": subject[numbers[scan.START] : numbers[scan.END]], "ordinary": ordinary}))
@@ -154,9 +152,12 @@ def _signs(brand: str, subject: str, numbers: list[int]) -> list[Reason]:
     return signs
 
 
-def _is_beside(begin: int, end: int, numbers: list[int]) -> bool:
-    """Whether a lure can be shown: all letters of an A-label have the whole label as their place."""
-    return begin < end and (end <= numbers[scan.START] or begin >= numbers[scan.END])
+def _lures(numbers: list[int]) -> list[tuple[int, int]]:
+    """Where lures stand that can be shown: all letters of an A-label have the whole label as their place."""
+    flat = numbers[scan.LURES : scan.LURES + 2 * min(numbers[scan.N_LURES], 3)]
+    places = set(zip(flat[::2], flat[1::2], strict=True))
+    start, end = numbers[scan.START], numbers[scan.END]
+    return sorted((a, b) for a, b in places if a < b and (b <= start or a >= end))
 
 
 def _known_good(program: Program, brands: Sequence[str], subject: str, numbers: list[int]) -> Reason | None:

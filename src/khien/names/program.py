@@ -1,6 +1,6 @@
 """The register and the tables beside it, made ready for the scan: arrays, and the kernel called on them."""
 
-import io
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -62,37 +62,46 @@ class Program(NamedTuple):
     families: np.ndarray  # i4[words]
 
     def pack(self) -> bytes:
-        """As bytes that ``unpack`` takes."""
-        texts = msgspec.msgpack.encode((self.words, self.estate_rows, self.patterns))
-        arrays = {"texts": np.frombuffer(texts, np.uint8)}
-        for name, value in zip(self._fields, self, strict=True):
-            arrays |= {f"{name}.{i}": array for i, array in _arrays(value)}
-        room = io.BytesIO()
-        np.savez(room, allow_pickle=False, **arrays)
-        return room.getvalue()
+        """As bytes that ``unpack`` takes: the length of a heading, it, and the arrays it tells of, each on a word."""
+        arrays = [(name, array) for name, value in zip(self._fields, self, strict=True) for array in _arrays(value)]
+        shapes = [(name, array.dtype.str, array.shape) for name, array in arrays]
+        heading = msgspec.msgpack.encode((self.words, self.estate_rows, self.patterns, shapes))
+        bodies = (len(heading).to_bytes(_WORD, "little"), heading, *(array.tobytes() for _, array in arrays))
+        return b"".join(body.ljust(_whole_words(len(body)), b"\0") for body in bodies)
 
     @classmethod
     def unpack(cls, packed: bytes) -> "Program":
-        """What ``pack`` made."""
-        with np.load(io.BytesIO(packed), allow_pickle=False) as kept:
-            found, rows, patterns = msgspec.msgpack.decode(kept["texts"].tobytes(), type=_Texts)
-            arrays = {name: [] for name in cls._fields}
-            for key in kept.files[1:]:
-                arrays[key.partition(".")[0]].append(kept[key])
+        """What ``pack`` made; the arrays are parts of packed."""
+        behind = _WORD + int.from_bytes(packed[:_WORD], "little")
+        found, rows, patterns, shapes = msgspec.msgpack.decode(memoryview(packed)[_WORD:behind], type=_Heading)
+        at = _whole_words(behind)
+        arrays: dict[str, list[Any]] = {name: [] for name in cls._fields}
+        for name, kind, sizes in shapes:
+            array = np.frombuffer(packed, kind, math.prod(sizes), at).reshape(sizes)
+            arrays[name].append(array)
+            at += _whole_words(array.nbytes)
         tabled = {name: tables.Table(*arrays[name]) for name in ("domains", "estate", "lexicon", "owned", "officials")}
         plain = {name: arrays[name][0] for name in ("folds", "owners", "commons", "families")}
         texts = {"words": found, "estate_rows": rows, "patterns": patterns}
         return cls(word_tables=Tables(*arrays["word_tables"]), **texts, **tabled, **plain)
 
 
-_Texts = tuple[tuple[Word, ...], tuple[Holding, ...], tuple[tuple[str, int], ...]]
+_WORD = 8  # bytes: the largest element of an array
 
 
-def _arrays(value: Any) -> Iterator[tuple[int, np.ndarray]]:
+def _whole_words(size: int) -> int:
+    return -(-size // _WORD) * _WORD
+
+
+_Heading = tuple[
+    tuple[Word, ...], tuple[Holding, ...], tuple[tuple[str, int], ...], tuple[tuple[str, str, tuple[int, ...]], ...]
+]
+
+
+def _arrays(value: Any) -> Sequence[np.ndarray]:
     """The arrays in a field: itself, or a named tuple's."""
     parts = value if isinstance(value, tuple) else (value,)
-    if all(isinstance(part, np.ndarray) for part in parts):
-        yield from enumerate(parts)
+    return parts if all(isinstance(part, np.ndarray) for part in parts) else ()
 
 
 class Found(NamedTuple):

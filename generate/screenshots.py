@@ -1,0 +1,64 @@
+"""Makes the README's screenshots, docs/pictures/*.png, of the bundled sample, in a Chromium that is installed.
+
+python3 generate/screenshots.py
+"""
+
+import shutil
+import socket
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from khien import app, pipeline
+from khien.cli import serve
+from khien.model import Finding
+
+PICTURES = Path(__file__).parent.parent / "docs/pictures"
+SHOTS = {  # file to page, width and height in pixels, colours
+    "picture-vi": ("vi/", 1000, 1260, "light"),
+    "picture-en": ("en/", 1000, 1260, "light"),
+    "story-vi": ("vi/findings/{id}", 1000, 900, "light"),
+    "story-en": ("en/findings/{id}", 1000, 900, "light"),
+    "telephone-vi": ("vi/", 360, 740, "dark"),
+    "telephone-en": ("en/", 360, 740, "dark"),
+}
+BRAND = "vneid"  # whose strongest finding the story is
+
+
+def main() -> None:
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        sys.exit("there is no Chromium: install chromium")
+    PICTURES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="khien-") as folder:
+        with app.store(Path(folder)) as store:
+            pipeline.collect(app.sample(), app.engine(), store, app.clock())
+            (finding, *_) = [
+                *store.find(Finding, order="-score", limit=1, suppressed=False, claim=BRAND),
+                *store.find(Finding, order="-score", limit=1, suppressed=False),
+            ]
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            listen = f"127.0.0.1:{probe.getsockname()[1]}"
+        with serve.site(Path(folder), None, app.Site(listen=listen), replay=True) as address:
+            shoot(chromium, address, finding.id)
+
+
+def shoot(chromium: str, address: str, id: str) -> None:
+    """Every shot, from a browser of its own."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        for name, (path, width, height, colours) in SHOTS.items():
+            scheme = "dark" if colours == "dark" else "light"
+            page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+            page.goto(address + path.format(id=id))
+            page.screenshot(path=PICTURES / f"{name}.png")
+            page.close()
+            print(f"{name}.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""``khien status`` and ``khien doctor``: how a data directory stands, and what is wrong with it."""
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from khien import app, words
+from khien.errors import Error
+from khien.model import Finding, SourceState
+from khien.words import number, printable
+
+
+def status(asked: Path | None, format: str, language: str) -> int:
+    """How far sources are, how many findings there are, what it takes; answers the exit status."""
+    data = app.place(asked)
+    with app.store(data) as store:
+        sources = store.find(SourceState, limit=10_000)
+        states = {state: count for (state,), count in store.count(Finding, "state", suppressed=False).items()}
+        known = sum(store.count(Finding, suppressed=True).values())
+        usage = store.usage()
+    running = app.running(data)
+    if format == "json":
+        told = {
+            "data": str(data), "running": running, "sources": sources,
+            "findings": states, "suppressed": known, "bytes": usage,
+        }  # fmt: skip
+        click.echo(msgspec.json.format(msgspec.json.encode(told), indent=2))
+        return 0
+    pid = words.phrase("running", language, pid=str(running)) if running else words.phrase("not-running", language)
+    click.echo(f"{printable(str(data))}: {pid}")
+    for each in sources:
+        counts = {"rows": each.rows, "findings": each.findings, "skipped": each.skipped}
+        line = words.phrase("source-state", language, **{key: number(n, language) for key, n in counts.items()})
+        at = f"{each.read_at:%Y-%m-%d %H:%M:%S} UTC" if each.read_at else "-"
+        end = words.phrase("source-ended", language) if each.ended else printable(each.trouble)
+        click.echo(f"  {printable(each.id)}: {line}; {at}" + (f"; {end}" if end else ""))
+    named = (f"{words.phrase(f'state-{state}', language)} {number(n, language)}" for state, n in sorted(states.items()))
+    total, hidden = number(sum(states.values()), language), number(known, language)
+    click.echo("  " + words.phrase("findings-state", language, count=total, states=", ".join(named), known=hidden))
+    for what, size in sorted(usage.items()):
+        click.echo(f"  {printable(what)}: {number(size / 1e6, language, 1)} MB")
+    return 0
+
+
+def doctor(config: Path | None, data: Path | None, deep: bool, language: str) -> int:
+    """Checks a configuration and its data directory; a line for all that is wrong, with its cure; 1 if anything is."""
+    wrong = 0
+    try:
+        made = app.load_config(config)
+        place = data or made.data
+        click.echo(words.phrase("config-good", language, count=number(len(made.feeds), language)))
+    except Error as error:
+        place = data
+        wrong += len(str(error).splitlines())
+        for line in str(error).splitlines():
+            click.echo(printable(line))
+    if place is None or not place.exists():
+        click.echo(words.phrase("no-place", language, path=printable(str(place or "-"))))
+        return 1 if wrong else 0
+    with app.store(place) as store:
+        for problem in store.check(deep=deep):
+            wrong += 1
+            click.echo(printable(f"{problem.place}: {problem.what}: {problem.cure}"))
+    click.echo(words.phrase("doctor-well" if not wrong else "doctor-wrong", language, count=number(wrong, language)))
+    return 1 if wrong else 0

@@ -1,0 +1,120 @@
+"""What each page asks of the store; nothing here decides what is shown."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+import msgspec
+
+from khien.contracts import Detector, Store
+from khien.model import Finding, SourceState, State
+from khien.web import views
+from khien.web.render import Frame
+
+PAGE = 50  # findings on a page
+MOST_READ = 20  # pages that are read to fill one, where a score is asked for that the order does not bring first
+BESIDE = 5  # known good names that a story shows, of the first
+KNOWN_READ = 50
+
+_ORDERS = {"strong": "-score", "new": "-day"}
+_OPEN: tuple[State, ...] = ("new", "confirmed", "acted-on", "back")
+
+
+class Query(msgspec.Struct, frozen=True):
+    """Which findings a list shows. state, brand: empty for any; known: the suppressed ones instead; least: score."""
+
+    state: State | Literal[""] = ""
+    brand: str = ""
+    known: bool = False
+    least: float = 0.0
+    order: Literal["strong", "new"] = "strong"
+    after: str = ""
+
+    def address(self, after: str = "") -> dict[str, str]:
+        """The query as parameters of an address, from another finding on; what nobody asked for is left out."""
+        asked = {name: getattr(self, name) for name in self.__struct_fields__ if name != "after"} | {"after": after}
+        return {name: str(value).lower() if value is True else str(value) for name, value in asked.items() if value}
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """A page of findings; after: where the next one begins, empty on the last."""
+
+    findings: tuple[Finding, ...]
+    after: str
+
+
+@dataclass(frozen=True)
+class Site:
+    """What every route answers from."""
+
+    store: Store
+    detector: Detector
+    frame: Frame
+
+
+def days(store: Store) -> tuple[date, date] | None:
+    """The first and the last day that a finding was first seen on; None before there is one."""
+    first, last = (next(iter(store.find(Finding, order=order, limit=1)), None) for order in ("day", "-day"))
+    return (first.day, last.day) if first and last else None
+
+
+def picture(store: Store) -> views.Picture:
+    """Counts of everything that was seen."""
+    names = sum(each.rows for each in store.find(SourceState, limit=1000))
+    return views.picture(names, store.count(Finding, "day", "state", "suppressed"))
+
+
+def strongest(store: Store) -> Finding | None:
+    """The finding with the highest score that nobody took back.
+
+    Of the highest few one is chosen beside which something known good can be shown, so that its story tells both.
+    """
+    found = store.find(Finding, order="-score", limit=PAGE, suppressed=False, state=_OPEN)
+    told = {
+        claim: bool(store.find(Finding, limit=1, claim=claim, suppressed=True)) for claim in {f.claim for f in found}
+    }
+    return next((each for each in found if told[each.claim]), found[0] if found else None)
+
+
+def listing(store: Store, query: Query) -> Listing:
+    """One page of findings, by keyset."""
+    equal: dict[str, object] = {"suppressed": query.known}
+    if query.state:
+        equal["state"] = query.state
+    if query.brand:
+        equal["claim"] = query.brand
+    kept: list[Finding] = []
+    after = query.after
+    for _ in range(MOST_READ):
+        read = store.find(Finding, order=_ORDERS[query.order], after=after, limit=PAGE + 1, **equal)
+        for each in read:
+            if each.score < query.least:
+                continue
+            if len(kept) == PAGE:
+                return Listing(tuple(kept), kept[-1].id)
+            kept.append(each)
+        if len(read) <= PAGE or (query.order == "strong" and read[-1].score < query.least):
+            return Listing(tuple(kept), "")
+        after = read[-1].id
+    return Listing(tuple(kept), after)
+
+
+class Story(msgspec.Struct, frozen=True):
+    """One finding, and beside it what matches too but is known good: the same protected name's first."""
+
+    finding: Finding
+    beside: tuple[Finding, ...]
+
+
+def story(store: Store, id: str) -> Story | None:
+    """None: there is no such finding."""
+    finding = store.load(Finding, id).get(id)
+    if finding is None:
+        return None
+    like = store.find(Finding, order="-score", limit=KNOWN_READ, claim=finding.claim, suppressed=True)
+    other = store.find(Finding, order="-score", limit=KNOWN_READ, suppressed=True)
+    beside: dict[tuple[str, ...], Finding] = {}  # one for each protected name and why: more would say nothing new
+    for each in (*like, *other):
+        if each.id != id:
+            beside.setdefault((each.claim, *(reason.code for reason in each.reasons)), each)
+    return Story(finding, tuple(beside.values())[:BESIDE])

@@ -1,0 +1,97 @@
+"""What the site refuses, and how it says so; the headers that every answer carries."""
+
+import logging
+import traceback
+from typing import Any
+
+from litestar import Request, Response
+from litestar.connection import ASGIConnection
+from litestar.datastructures import MutableScopeHeaders
+from litestar.enums import MediaType
+from litestar.exceptions import HTTPException, NotFoundException, PermissionDeniedException
+from litestar.handlers import BaseRouteHandler
+from litestar.types import Message, Scope
+
+from khien import words
+from khien.errors import InputError, UnavailableError
+from khien.web.pages import preferred
+from khien.web.render import Frame
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+CODES = {403: "refused", 404: "missing", 413: "large", 500: "fault", 503: "later"}  # all others: request
+
+_log = logging.getLogger(__name__)
+
+
+async def add_headers(message: Message, _scope: Scope) -> None:
+    """Puts them on whatever is answered, errors too; nothing but what says so is kept by the reader's browser."""
+    if message["type"] == "http.response.start":
+        headers = MutableScopeHeaders.from_message(message)
+        headers.update(HEADERS)
+        headers.setdefault("Cache-Control", "no-store")
+
+
+def same_site(connection: ASGIConnection[Any, Any, Any, Any], _route: BaseRouteHandler) -> None:
+    """A guard: what is sent, and not only read, comes from our own pages or from no page at all.
+
+    Fetch Metadata says so where the browser has it. Where it has not, the origin does; with our Referrer-Policy that
+    is null even for our own forms, and is refused: such browsers are older than 2023. Programs send neither.
+    """
+    if connection.scope["type"] != "http" or connection.scope["method"] in ("GET", "HEAD", "OPTIONS"):
+        return
+    fetched, origin = connection.headers.get("sec-fetch-site"), connection.headers.get("origin")
+    own = origin is None or origin.partition("://")[2] == connection.headers.get("host")
+    if not (own if fetched is None else fetched in ("same-origin", "none")):
+        raise PermissionDeniedException("sent from another site: send it from a page of this one")
+
+
+def whole_path(connection: ASGIConnection[Any, Any, Any, Any], _route: BaseRouteHandler) -> None:
+    """A guard: no file and no finding has a NUL in its name, and what looks for one would fail."""
+    if "\0" in connection.scope["path"]:
+        raise NotFoundException
+
+
+class Refusals:
+    """Tells people in their language, programs in JSON, why there is no answer."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+
+    def __call__(self, request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+        status, detail = _read(error)
+        if status >= 500:
+            # not what the error says: that may hold what somebody asked about
+            where = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("%s while answering %s\n%s", type(error).__name__, request.scope["method"], where)
+        headers = error.headers if isinstance(error, HTTPException) else None
+        _, first, *_ = [*request.scope["path"].split("/"), ""]
+        if first == "api":
+            refused: dict[str, object] = {"status_code": status, "detail": detail}
+            if isinstance(error, HTTPException) and error.extra:
+                refused["extra"] = error.extra
+            return Response(refused, status_code=status, media_type=MediaType.JSON, headers=headers)
+        language = first if first in words.LANGUAGES else preferred(request.headers.get("accept-language", ""))
+        text = self._frame.render(language, "error", None, status=status, code=CODES.get(status, "request"))
+        return Response(text, status_code=status, media_type=MediaType.HTML, headers=headers)
+
+
+def _read(error: Exception) -> tuple[int, str]:
+    """Status, and what a program is told."""
+    match error:
+        case HTTPException():
+            return error.status_code, error.detail
+        case InputError():  # what it says names places on this machine
+            return 400, "nothing here answers to that: look at what you asked for"
+        case RecursionError():  # what the JSON decoder says of brackets within brackets
+            return 400, "the body is nested too deeply: send an object with a text"
+        case UnavailableError():
+            return 503, "not available just now: try again in a minute"
+        case _:
+            return 500, "a fault of ours: try again"

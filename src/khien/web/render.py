@@ -1,0 +1,76 @@
+"""Pages as text: templates, the words of a language, and where links lead."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from khien import triage, words
+from khien.model import Finding
+from khien.web import draw, views
+
+FOLDER = Path(__file__).parent
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(FOLDER / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    auto_reload=False,
+)
+_TEMPLATES.globals.update(draw=draw, triage=triage, views=views, words=words)  # pyright: ignore[reportArgumentType] # any value is a global
+
+
+class Links(Protocol):
+    """Where a page is, seen from another; a page of None is a file of the static folder."""
+
+    def __call__(self, language: str | None, page: str, /, **params: str) -> str: ...
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What stays the same from page to page.
+
+    labels: what people call a protected name, by id. link: where pages are. live: it is a running site, which takes
+    forms. contact: where people write who object; empty where nobody said. replay: what is shown is dated; days: the
+    first and the last day of it.
+    """
+
+    labels: Mapping[str, str]
+    link: Links
+    live: bool
+    contact: str
+    replay: bool
+    days: Callable[[], tuple[date, date] | None]
+
+    def render(self, language: str, page: str, params: Mapping[str, str] | None = None, /, **view: object) -> str:
+        """The page of a template in a language; params are what its address is made of, None where it has none."""
+        (other,) = (each for each in words.LANGUAGES if each != language)
+        template = _TEMPLATES.get_template(f"{page}.html")
+        return template.render(
+            frame=self,
+            page=page,
+            language=language,
+            other=other,
+            elsewhere=self.link(other, "picture") if params is None else self.link(other, page, **params),
+            to=partial(self.link, language),
+            say=partial(words.page, language=language),
+            number=lambda value, places=0: words.number(value, language, places),
+            day=partial(views.day, language=language),
+            # a page without an address tells of an error, maybe of the store's: it asks the store nothing
+            days=self.days() if self.replay and params is not None else None,
+            **view,
+        )
+
+    def start(self) -> str:
+        """The first page of a report, which leads on to the picture."""
+        return _TEMPLATES.get_template("start.html").render()
+
+    def brand(self, finding: Finding) -> str:
+        """What people call the protected name a finding is about."""
+        return words.printable(self.labels.get(finding.claim, finding.claim))

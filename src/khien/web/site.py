@@ -1,0 +1,121 @@
+"""The site: parts assembled from what they need, and the same from the settings of a parent process."""
+
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+import msgspec
+from litestar import Litestar, Router
+from litestar.config.allowed_hosts import AllowedHostsConfig
+from litestar.config.compression import CompressionConfig
+from litestar.datastructures import CacheControlHeader
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.static_files import create_static_files_router
+
+from khien import app, words
+from khien.app import SERVING, Serving
+from khien.contracts import Detector, Store
+from khien.errors import ConfigError
+from khien.web import api, pages, reading
+from khien.web.reading import Site
+from khien.web.refusal import Refusals, add_headers, same_site, whole_path
+from khien.web.render import FOLDER, Frame
+
+LARGEST_BODY = 64 << 10  # bytes
+
+_DAY = 86_400  # seconds for which a browser may keep a file of the static folder
+
+
+def create(
+    store: Store,
+    detector: Detector,
+    labels: Mapping[str, str],
+    hosts: Sequence[str],
+    *,
+    replay: bool = False,
+    contact: str = "",
+) -> Litestar:
+    """The site over a store and a detector of names.
+
+    labels: what people call each protected name, by id. hosts: the only values of the header Host that are answered,
+    with their ports. replay: what is shown is dated, and every page says so. contact: where people write who object.
+    """
+    frame = Frame(
+        labels=labels,
+        link=link,
+        live=True,
+        contact=contact,
+        replay=replay,
+        days=lambda: reading.days(store),
+    )
+    site = Site(store, detector, frame)
+    return Litestar(
+        route_handlers=[
+            pages.start,
+            *(_pages(language) for language in words.LANGUAGES),
+            Router("/api", route_handlers=api.ROUTES),
+            create_static_files_router("/static", [FOLDER / "static"], cache_control=CacheControlHeader(max_age=_DAY)),
+        ],
+        dependencies={
+            "site": Provide(lambda: site, sync_to_thread=False),
+            "wanted": Provide(pages.wanted, sync_to_thread=False),
+        },
+        allowed_hosts=AllowedHostsConfig(allowed_hosts=list(hosts), www_redirect=False),
+        guards=[whole_path, same_site],
+        request_max_body_size=LARGEST_BODY,
+        exception_handlers={Exception: Refusals(frame)},
+        before_send=[add_headers],
+        compression_config=CompressionConfig(backend="gzip", exclude=["/static/.*svg"]),
+        openapi_config=OpenAPIConfig(
+            title="Khiên", version=version("khien"), path="/api", render_plugins=[JsonRenderPlugin()]
+        ),
+        logging_config=None,
+    )
+
+
+def _pages(language: str) -> Router:
+    spoken = Provide(lambda: language, sync_to_thread=False)
+    return Router(
+        f"/{language}", route_handlers=pages.ROUTES, dependencies={"language": spoken}, include_in_schema=False
+    )
+
+
+def link(language: str | None, page: str, /, **params: str) -> str:
+    """Where a page of the site is, seen from any other."""
+    if language is None:
+        return f"/static/{page}"
+    match page:
+        case "picture":
+            return f"/{language}/"
+        case "finding":
+            return f"/{language}/findings/{quote(params['id'], safe='')}"
+        case _:
+            return f"/{language}/{page}" + (f"?{urlencode(params)}" if params else "")
+
+
+def told() -> Serving:
+    """ConfigError: there is no such file, others may read or change it, or it does not hold what it should."""
+    path = Path(os.environ.get(SERVING, ""))
+    try:
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            raise ConfigError(f"{SERVING}: {path} may be read by others: chmod 600 it")
+        return msgspec.json.decode(path.read_bytes(), type=Serving)
+    except (OSError, msgspec.DecodeError) as error:
+        raise ConfigError(f"{SERVING}: {path}: {error}: start the site with khien run or khien replay") from error
+
+
+def serve() -> Litestar:
+    """For granian: the site as who started it asks for it."""
+    asked = told()
+    detector = app.lookalike(Path(asked.protect) if asked.protect else None)
+    labels = {each.id: each.label for each in detector.register.names}
+    host, _, port = asked.site.listen.rpartition(":")
+    local = (f"localhost:{port}",) if host in ("127.0.0.1", "[::1]") else ()
+    hosts = (asked.site.listen, *local, *asked.site.hosts)
+    store = app.store(Path(asked.data))
+    return create(store, detector, labels, hosts, replay=asked.replay, contact=asked.site.contact)

@@ -1,0 +1,192 @@
+"""What a page shows, made from records: rules without input, output or markup."""
+
+from bisect import bisect
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
+from typing import NamedTuple, get_args
+
+import msgspec
+import pyarrow as pa
+
+from khien import canon, schema, triage, words
+from khien.contracts import Detector
+from khien.errors import ObservableError
+from khien.model import Finding, Reason, State
+
+MOST_BINS = 60  # bars of a chart: more are too thin to see on a telephone
+
+STATES: tuple[State, ...] = get_args(State)
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class Grade(NamedTuple):
+    """What a score means, as measured: of READ imitations so many reach it, of ORDINARY names so many wrongly do."""
+
+    code: str
+    score: float
+    found: int
+    wrong: int
+
+
+READ = 119  # imitations that a person had read
+ORDINARY = 477_711  # names taken for ordinary: errors.html says how far that holds
+MEASURED_ON = date(2026, 11, 21)
+GRADES = (  # docs/bench-names.md, recall of vn_hand_labelled.tsv; the development halves
+    Grade("strongest", 0.9835, 53, 4),
+    Grade("strong", 0.9313, 74, 23),
+    Grade("fair", 0.1860, 112, 477),
+    Grade("weak", 0.0, 116, 1503),
+)
+USUAL = GRADES[2]  # the setting we tell our errors by: 1,000 findings a million ordinary names
+ONE_IN = 1_000  # ordinary names, one is wrongly found at that setting
+INTERVAL = (0.884, 0.971)  # of its recall: Wilson's, 95 %
+
+
+def grade(score: float) -> Grade:
+    """The strongest grade that a score reaches."""
+    return next(each for each in GRADES if score >= each.score)
+
+
+class Part(NamedTuple):
+    """A piece of a name, defanged; marked: it is what imitates."""
+
+    text: str
+    marked: bool
+
+
+def parts(subject: str, span: tuple[int, int] | None) -> tuple[Part, ...]:
+    """A name in pieces, of which one may be marked; a span that does not fit marks what of it does."""
+    begin, end = span or (0, 0)
+    pieces = (Part(subject[:begin], False), Part(subject[begin:end], True), Part(subject[end:], False))
+    return tuple(Part(shown(text), marked) for text, marked in pieces if text)
+
+
+def spelt_otherwise(subject: str) -> str:
+    """A name's letters where it has A-labels, its A-labels where it has letters; empty where both are one."""
+    if not subject.isascii():
+        try:
+            return shown(canon.domain(subject))
+        except ObservableError:
+            return ""
+    labels = [_letters(label) for label in subject.split(".")]
+    return shown(".".join(labels)) if any(not label.isascii() for label in labels) else ""
+
+
+def _letters(label: str) -> str:
+    if not label.startswith("xn--"):
+        return label
+    try:  # IDNA would refuse some of what attackers register, and people should see it all the same
+        return label[4:].encode("ascii").decode("punycode")
+    except UnicodeError:
+        return label
+
+
+def shown(name: str) -> str:
+    """A name as people may see it: defanged, and nothing in it that is unseen or turns the writing round."""
+    return words.printable(canon.defang(name))
+
+
+def day(at: date, *, language: str) -> str:
+    """A day as the language writes it: 25 Sep 2024 or 25/9/2024."""
+    return f"{at.day}/{at.month}/{at.year}" if language == "vi" else f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
+
+
+def sentence(reason: Reason, language: str) -> str:
+    """A reason for people to read; names in it are defanged."""
+    params = {key: shown(text) if key in words.NAMES else words.printable(text) for key, text in reason.params.items()}
+    return words.reason(reason.code, params, language)
+
+
+class Bin(msgspec.Struct, frozen=True):
+    """Findings first seen from a day to another, both included."""
+
+    start: date
+    end: date
+    findings: int
+
+
+def bins(days: Mapping[date, int]) -> tuple[Bin, ...]:
+    """Findings by day, by month or by year: the finest that gives at most MOST_BINS bars without a gap.
+
+    Whoever names a day may name any: what lies further back than MOST_BINS years joins the first of them.
+    """
+    if not days:
+        return ()
+    last = max(days)
+    first = max(min(days), date(max(last.year - MOST_BINS + 1, 1), 1, 1))
+    edges = next(each for each in map(list, _edges(first, last)) if len(each) <= MOST_BINS)
+    counts = dict.fromkeys(edges, 0)
+    for at, count in days.items():
+        counts[edges[max(bisect(edges, at) - 1, 0)]] += count
+    ends = [each - timedelta(1) for each in edges[1:]] + [last]
+    return tuple(Bin(edge, end, counts[edge]) for edge, end in zip(edges, ends, strict=True))
+
+
+def _edges(first: date, last: date) -> Iterator[Iterator[date]]:
+    """First days of days, of months, of years."""
+    span = (last - first).days + 1
+    yield (first + timedelta(n) for n in range(min(span, MOST_BINS + 1)))
+    months = range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
+    yield (date(n // 12, n % 12 + 1, 1) for n in months)
+    yield (date(year, 1, 1) for year in range(first.year, last.year + 1))
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """What was seen so far. names: looked at; findings, known: raised, and raised but known good; looked_at,
+    dismissed: findings a person decided about, and found to be none; first, last: days they were first seen on."""
+
+    names: int
+    findings: int
+    known: int
+    looked_at: int
+    dismissed: int
+    states: dict[State, int]
+    bins: tuple[Bin, ...]
+    first: date | None
+    last: date | None
+
+
+def picture(names: int, counts: Mapping[tuple[date, State, bool], int]) -> Picture:
+    """counts: findings by day, state and whether they are suppressed, as Store.count gives them."""
+    days: dict[date, int] = {}
+    states: dict[State, int] = dict.fromkeys(STATES, 0)
+    known = 0
+    for (at, state, suppressed), count in counts.items():
+        if suppressed:
+            known += count
+            continue
+        days[at] = days.get(at, 0) + count
+        states[state] += count
+    return Picture(
+        names=names,
+        findings=sum(states.values()),
+        known=known,
+        looked_at=states["confirmed"] + states["acted-on"] + states["dismissed"],
+        dismissed=states["dismissed"],
+        states=states,
+        bins=bins(days),
+        first=min(days, default=None),
+        last=max(days, default=None),
+    )
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What is known of one name that somebody asked about: what it imitates or resembles, and what it belongs to."""
+
+    name: str
+    found: tuple[Finding, ...]
+    known: tuple[Finding, ...]
+
+
+def answer(detector: Detector, text: str, at: datetime) -> Answer:
+    """A batch of one through a detector of names. ObservableError: there is no name in text."""
+    name = canon.domain(canon.host_of(text))
+    batch = pa.record_batch([[name], pa.nulls(1, schema.TIME)], schema=schema.NAMES)
+    found = triage.findings(detector(batch.select(detector.reads.names)), source="", at=at)
+    ranked = sorted(found, key=lambda finding: -finding.score)
+    return Answer(
+        name=name,
+        found=tuple(finding for finding in ranked if not finding.suppressed),
+        known=tuple(finding for finding in ranked if finding.suppressed),
+    )

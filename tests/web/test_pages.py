@@ -1,0 +1,219 @@
+"""Every page in both languages, over the real store."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from litestar import Litestar
+from litestar.testing import TestClient
+
+from khien import words
+from khien.web.render import FOLDER
+from tests.web.conftest import Place
+
+PAGES = ["", "findings", "findings?known=true", "findings?order=new&least=0.9", "check", "errors"]
+STORIES = ["strongest", "known", "dismissed", "letters", "hostile"]
+Get = Callable[[str], str]
+
+
+@pytest.fixture
+def get(client: TestClient[Litestar]) -> Get:
+    def answered(path: str) -> str:
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        return answer.text
+
+    return answered
+
+
+class Shape(HTMLParser):
+    """What a page is built of: its headings, its links, its ids, the languages it names."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.headings: list[int] = []
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.languages: list[str] = []
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag not in ("meta", "link", "img", "input", "circle", "rect", "path", "wbr"):
+            self.open.append(tag)
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        self.links += [value for name in ("href", "src", "action") if (value := given.get(name))]
+        self.ids += [value] if (value := given.get("id")) else []
+        self.languages += [value] if (value := given.get("lang")) else []
+        assert "style" not in given
+        assert not any(name.startswith("on") for name in given)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+@pytest.mark.parametrize("page", PAGES + STORIES)
+def test_a_page_is_whole(get: Get, place: Place, page: str, language: str) -> None:
+    path = f"findings/{getattr(place.ids, page)}" if page in STORIES else page
+    text = get(f"/{language}/{path}")
+    shape = Shape(text)
+    assert shape.languages[0] == language
+    assert shape.headings[0] == 1
+    assert shape.headings.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(shape.headings))
+    assert len(shape.ids) == len(set(shape.ids))
+    (other,) = {"vi", "en"} - {language}
+    assert words.page("replay", language) in text
+    assert f'hreflang="{other}"' in text
+    assert Shape(get(f"/{other}/{path}")).headings == shape.headings  # the languages are equals
+    for link in shape.links:
+        assert link.startswith(("/", "#"))
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_no_link_leads_nowhere(client: TestClient[Litestar], language: str) -> None:
+    met: set[str] = set()
+    ahead = [f"/{language}/", f"/{language}/findings?known=true"]
+    while ahead and len(met) < 60:
+        path = ahead.pop().partition("#")[0]
+        if path and path not in met:
+            met.add(path)
+            answer = client.get(path)
+            assert answer.status_code == 200, path
+            if answer.headers["content-type"].startswith("text/html"):
+                ahead += Shape(answer.text).links
+    assert len(met) == 60
+
+
+def test_the_first_page_is_small(client: TestClient[Litestar]) -> None:
+    text = client.get("/vi/").text
+    assert "htmx" not in text
+    parts = {link for link in Shape(text).links if link.startswith("/static/")}
+    assert len(text.encode()) + sum(len(client.get(part).content) for part in parts) < 100_000
+
+
+@pytest.mark.parametrize(("accepted", "language"), [({}, "vi"), ({"Accept-Language": "en-GB"}, "en")])
+def test_the_first_address_leads_to_the_readers_language(
+    client: TestClient[Litestar], accepted: dict[str, str], language: str
+) -> None:
+    client.headers.pop("accept-language", None)
+    answer = client.get("/", headers=accepted, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (302, f"/{language}/")
+    assert answer.headers["vary"] == "Accept-Language"
+
+
+def test_the_list_is_turned_page_by_page(get: Get, place: Place) -> None:
+    met: list[str] = []
+    path = "/vi/findings?least=0.5"
+    while path:
+        text = get(path)
+        met += re.findall(r'class="to" href="/vi/findings/([0-9a-f]{64})"', text)
+        following = re.search(r'rel="next" href="([^"]+)"', text)
+        path = following[1].replace("&amp;", "&") if following else ""
+    assert len(met) == len(set(met))
+    assert met[0] == place.ids.strongest
+    assert len(met) > 100
+
+
+@pytest.mark.parametrize("order", ["strong", "new"])
+def test_a_least_score_holds_in_any_order(client: TestClient[Litestar], order: str) -> None:
+    after, scores = "", [1.0]
+    met: list[str] = []
+    while scores:
+        found = client.get("/api/findings", params={"least": 0.99, "order": order, "after": after}).json()
+        scores = [told["finding"]["score"] for told in found["findings"]]
+        assert all(score >= 0.99 for score in scores)
+        met += [told["finding"]["id"] for told in found["findings"]]
+        after = found["after"]
+        if not after:
+            break
+    assert len(met) == len(set(met)) > 30
+
+
+def test_filters(client: TestClient[Litestar], place: Place) -> None:
+    def ids(**asked: str) -> list[str]:
+        return [told["finding"]["id"] for told in client.get("/api/findings", params=asked).json()["findings"]]
+
+    assert ids(state="dismissed") == [place.ids.dismissed]
+    assert place.ids.known in ids(known="true")
+    assert place.ids.letters in ids(brand="momo", least="0.2")
+    assert ids(brand="nobody") == []
+    assert place.ids.dismissed not in ids(state="new")
+
+
+def test_a_story_tells_all(get: Get, place: Place) -> None:
+    text = get(f"/vi/findings/{place.ids.dismissed}")
+    assert "<mark>" in text
+    assert "Lan" in text
+    assert words.page("meaning-dismissed", "vi") in text
+    assert '<details lang="en">' in text
+    assert place.ids.known in text  # beside it, what is known good
+    letters = get(f"/en/findings/{place.ids.letters}")
+    assert "xn--mmo-gna[.]example" in letters
+    assert "mómo[.]example" in letters
+
+
+def test_nothing_a_finding_says_becomes_markup(get: Get, place: Place) -> None:
+    for path in (f"findings/{place.ids.hostile}", f"findings/{place.ids.dismissed}", "findings?least=0.2&order=new"):
+        text = get(f"/en/{path}")
+        assert "<script>alert" not in text
+        assert "\u202e" not in text
+        assert ">49<" not in text
+    assert "{{7*7}}" in get(f"/en/findings/{place.ids.hostile}")
+
+
+ANSWERS = [
+    ("http://vneid-otp.example.top/login?x=1", "VNeID", "do-not-enter"),
+    ("lan@vneid-otp[.]example[.]top", "VNeID", "do-not-enter"),
+    ("www.vietcombank.com.vn", "Vietcombank", "do-known"),
+    ("quiet.example", "", "check-nothing"),
+]
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+@pytest.mark.parametrize(("text", "brand", "code"), ANSWERS)
+def test_check_answers(client: TestClient[Litestar], text: str, brand: str, code: str, language: str) -> None:
+    answer = client.post(f"/{language}/check", data={"text": text})
+    assert answer.status_code == 200
+    Shape(answer.text)
+    assert words.page(code, language) in answer.text
+    assert brand in answer.text
+    said = client.post("/api/check", json={"text": text}).json()
+    assert bool(said["findings"]) == (code == "do-not-enter")
+    assert bool(said["known"]) == (code == "do-known")
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+@pytest.mark.parametrize("text", ["", "   ", "!!", "127.0.0.1", "a" * 9000, HOSTILE := "<b>{{7*7}}</b>\r\nX-Set: 1"])
+def test_check_says_when_there_is_no_name(client: TestClient[Litestar], text: str, language: str) -> None:
+    answer = client.post(f"/{language}/check", data={"text": text})
+    assert answer.status_code == 422
+    assert words.page("check-no-name", language) in answer.text
+    assert "<b>" not in answer.text
+    assert "x-set" not in answer.headers
+    assert client.post("/api/check", json={"text": text}).status_code == 400
+
+
+def test_check_keeps_nothing(client: TestClient[Litestar], place: Place) -> None:
+    version = place.store.version()
+    assert client.post("/vi/check", data={"text": "vneid-never-kept.example.top"}).status_code == 200
+    assert place.store.version() == version
+    assert client.cookies == {}
+    written = [path.read_bytes() for path in place.directory.rglob("*") if path.is_file()]
+    assert not any(b"never-kept" in each for each in written)
+
+
+def test_htmx_is_the_one_we_name() -> None:
+    digest = hashlib.sha256((FOLDER / "static/htmx.min.js").read_bytes()).hexdigest()
+    assert digest in Path(FOLDER / "static/README.md").read_text(encoding="utf-8")

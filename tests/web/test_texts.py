@@ -1,0 +1,72 @@
+"""Every text of the site is in both catalogues, and nothing else is."""
+
+import re
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from generate import catalogues
+from khien import triage, words
+from khien.web import refusal, views
+from khien.web.render import FOLDER
+
+CATALOGUES = {
+    language: catalogues.read((catalogues.LOCALE / language / "LC_MESSAGES/site.po").read_text(encoding="utf-8"))
+    for language in words.LANGUAGES
+}
+MADE = {  # codes that are put together
+    "grade-": {each.code for each in views.GRADES},
+    "meaning-": set(views.STATES),
+    "step-": {act for _, act in triage.MOVES},
+    "error-": {*refusal.CODES.values(), "request"},
+    "cure-": {*refusal.CODES.values(), "request"},
+}
+
+
+def codes() -> set[str]:
+    """Codes that templates ask for."""
+    asked: set[str] = set()
+    for path in (FOLDER / "templates").glob("*.html"):
+        for code, joined in re.findall(r'(?:say|words\.page)\("([a-z-]+)"(\s*~)?', path.read_text(encoding="utf-8")):
+            asked |= {code + end for end in MADE[code]} if joined else {code}
+    return asked
+
+
+def takes(sentence: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(sentence) if name is not None}
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_a_catalogue_holds_what_templates_ask_for(language: str) -> None:
+    assert {code for context, code in CATALOGUES[language] if context} == codes()
+    assert all(CATALOGUES[language].values())
+
+
+def test_both_languages_say_the_same_things() -> None:
+    english, vietnamese = CATALOGUES["en"], CATALOGUES["vi"]
+    assert list(english) == list(vietnamese)
+    for key in english.keys() - {("", "")}:
+        assert takes(english[key]) == takes(vietnamese[key]), key
+        assert english[key] != vietnamese[key], key
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_what_is_committed_is_compiled(language: str) -> None:
+    committed = Path(catalogues.LOCALE / language / "LC_MESSAGES/site.mo").read_bytes()
+    assert committed == catalogues.compiled(CATALOGUES[language]), "run generate/catalogues.py"
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_no_text_calls_a_name_safe(language: str) -> None:
+    for (_, code), sentence in CATALOGUES[language].items():
+        plain = sentence.replace("ứng cứu sự cố an toàn thông tin", "")
+        assert not re.search(r"\bsafe\b|\bharmless\b|an toàn|vô hại", plain, re.IGNORECASE), code
+
+
+def test_templates_hold_no_text_of_their_own() -> None:
+    for path in (FOLDER / "templates").glob("*.html"):
+        text = re.sub(r"\{[%#].*?[%#]\}|\{\{.*?\}\}|<[^>]*>", " ", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        assert not set(re.findall(r"[^\W\d_]{2,}", text)) - {"Khiên", "python", "dev", "bench", "names", "doctype"}, (
+            path
+        )
