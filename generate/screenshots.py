@@ -42,8 +42,8 @@ def main() -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             listen = f"127.0.0.1:{probe.getsockname()[1]}"
-        with serve.site(Path(folder), None, app.Site(listen=listen), replay=True) as address:
-            shoot(chromium, address, finding.id)
+        with serve.site(Path(folder), None, app.Site(listen=listen), replay=True) as served:
+            shoot(chromium, served.address, finding.id)
 
 
 def shoot(chromium: str, address: str, id: str) -> None:

@@ -95,7 +95,7 @@ def test_rows_become_records_once_for_each_id() -> None:
     rows = [toy.finding("lengthy", "domain", "a.example", "length", score, NOON) for score in (0.2, 0.3)]
     rows[1]["reasons"] = [{"code": "inside-word", "params": [("word", "a"), ("ordinary", "example")]}]
     rows[1]["span"] = [0, 1]
-    [finding] = triage.findings(toy.findings(rows), source="ct", at=NOON + timedelta(hours=1))
+    [finding] = triage.findings([toy.findings(rows)], source="ct", at=NOON + timedelta(hours=1))
     assert finding.id == schema.finding_id("lengthy", "domain", "a.example", "length").hex()
     assert (finding.score, finding.span, finding.day) == (0.3, (0, 1), NOON.date())
     assert finding.reasons == (Reason(code="inside-word", params={"word": "a", "ordinary": "example"}),)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import hashlib
 import os
 import re
+import signal
 import sys
-import tomllib
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -21,11 +24,12 @@ from khien import model, registry, schema
 from khien.compiled import kept
 from khien.contracts import Detector, Engine
 from khien.detectors.lookalike import Lookalike
-from khien.errors import ConfigError, InputError, UnavailableError
+from khien.errors import ConfigError, CustodyError, InputError, UnavailableError
 from khien.model import Register
 from khien.names import places, register
 from khien.pipeline import Feed
 from khien.sources.files import STANDARD_INPUT, Files
+from khien.stores.embedded import database
 from khien.stores.embedded.lock import Lock, holder
 
 if TYPE_CHECKING:
@@ -37,7 +41,9 @@ _SHIPPED = Path(__file__).parent / "data"
 _PAGE = 4 << 20  # bytes of text: larger pages are no faster, and findings should not wait
 CONFIG = Path("khien.toml")
 SERVING = "KHIEN_SITE"
+SAMPLE = "sample"
 _LARGEST_CONFIG = 1 << 20  # bytes
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 class Site(model.Record, frozen=True, kw_only=True):
@@ -47,6 +53,18 @@ class Site(model.Record, frozen=True, kw_only=True):
     listen: str = "127.0.0.1:8460"
     hosts: tuple[str, ...] = ()
     contact: str = ""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """The address and port of listen. ConfigError: it is none."""
+        host, _, port = self.listen.rpartition(":")
+        try:
+            number, host = int(port), str(ip_address(host.removeprefix("[").removesuffix("]")))
+        except ValueError:
+            number = -1
+        if not 0 <= number < 1 << 16:
+            raise ConfigError(f"site: listen is {self.listen!r}: give address:port, for example 127.0.0.1:8460")
+        return host, number
 
 
 class Serving(model.Record, frozen=True, kw_only=True):
@@ -65,22 +83,25 @@ class Config(model.Record, frozen=True, kw_only=True):
     """What ``khien run`` is told.
 
     data: the directory everything is kept in; protect: a register, by name or file; source: a name, a kind, and what
-    that kind's fields are called; site: False for none.
+    that kind's fields are called; keep: of a table, for how many days its rows are kept, else for ever; site: False for
+    none.
     """
 
     data: str = "khien-data"
     protect: str = DEFAULT
     source: tuple[dict[str, Any], ...] = ()
+    keep: dict[str, Annotated[int, msgspec.Meta(ge=1, le=36_500)]] = {}
     site: Site | bool = Site()
 
 
 class Configured(NamedTuple):
     """A configuration, and the parts it asks for."""
 
-    config: Config
     data: Path
-    protect: Path | None
+    protect: Path
     feeds: tuple[Feed, ...]
+    keep: Mapping[str, timedelta]
+    site: Site | None
 
 
 def load_config(path: Path | None) -> Configured:
@@ -90,53 +111,65 @@ def load_config(path: Path | None) -> Configured:
     """
     if path is None and CONFIG.exists():
         path = CONFIG
-    text = "" if path is None else _config_text(path)
+    text, document = ("", dict[str, Any]()) if path is None else _document(path)
     name, folder = str(path), Path() if path is None else path.parent
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{name}: {error}") from error
     try:
         config = msgspec.convert(document, Config)
     except msgspec.ValidationError as error:
         raise ConfigError(_located(str(error), text, name)) from error
     protect = config.protect if config.protect in SHIPPED else str(folder / config.protect)
-    detectors = (lookalike(Path(protect)),)
-    feeds, wrong = [], []
+    try:
+        detectors = (lookalike(Path(protect)),)
+    except ConfigError as error:
+        raise ConfigError(f"{name}: protect: {error}" if config.protect not in SHIPPED else str(error)) from error
+    feeds, faults = [], dict[places.Path, str]()
     for number, given in enumerate(config.source):
         try:
             feeds.append(_feed(given, folder, detectors))
         except ConfigError as error:
-            wrong.append(f"{name}:{places.lines(text, [('source', number)])['source', number]}: {error}")
+            faults["source", number] = str(error)
     taken = [feed.name for feed in feeds]
-    wrong += [f"{name}: two sources are called {each!r}" for each in sorted(set(taken)) if taken.count(each) > 1]
-    if wrong:
-        raise ConfigError("\n".join(wrong))
-    return Configured(config, folder / config.data, Path(protect), tuple(feeds))
+    for each, count in Counter(taken).items():
+        if count > 1:
+            faults["source",] = f"{count} sources are called {each!r}: give each a name of its own"
+    if not config.data or "\0" in config.data:
+        faults["data",] = "data is no directory: name one"
+    timed = [table for table, columns in schema.TABLES.items() if schema.TIME in columns.types]
+    for table in sorted(set(config.keep) - set(timed)):
+        faults["keep", table] = f"keep: {table!r} is no table of what has a time: there is {', '.join(timed)}"
+    site = config.site if isinstance(config.site, Site) else Site() if config.site else None
+    try:
+        _ = site and site.address
+    except ConfigError as error:
+        faults["site", "listen"] = str(error)
+    if faults:
+        lines = places.lines(text, faults)
+        raise ConfigError("\n".join(f"{name}:{lines[place]}: {said}" for place, said in faults.items()))
+    keep = {table: timedelta(days=days) for table, days in config.keep.items()}
+    return Configured(folder / config.data, Path(protect), tuple(feeds), keep, site)
 
 
 def place(asked: Path | None) -> Path:
     """The data directory asked for, else that of khien.toml, else the default. InputError: there is none yet."""
     directory = asked
     if directory is None:
-        given = tomllib.loads(_config_text(CONFIG)).get("data") if CONFIG.exists() else None
+        given = _document(CONFIG)[1].get("data") if CONFIG.exists() else None
         directory = Path(given if isinstance(given, str) else Config().data)
-    if not directory.is_dir():
+    if not is_place(directory):
         raise InputError(f"{directory}: there is no such data directory: khien run makes one, --data names another")
     return directory
 
 
-def _config_text(path: Path) -> str:
+def _document(path: Path) -> tuple[str, dict[str, Any]]:
+    """A configuration as text and as nested tables."""
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST_CONFIG + 1)
-        if len(content) > _LARGEST_CONFIG:
-            raise ConfigError(f"{path}: is larger than {_LARGEST_CONFIG} bytes: no configuration is")
-        return content.decode()
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: is not UTF-8 at byte {error.start}: save it as UTF-8") from error
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: {_advice(error)}") from error
+    if len(content) > _LARGEST_CONFIG:
+        raise ConfigError(f"{path}: is larger than {_LARGEST_CONFIG} bytes: no configuration is")
+    return register.table(content, str(path))
 
 
 def _located(message: str, text: str, name: str) -> str:
@@ -157,6 +190,10 @@ def _feed(given: Mapping[str, Any], folder: Path, detectors: Sequence[Detector])
     name, kind = settings.pop("name", None), settings.pop("kind", "files")
     if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= 80:
         raise ConfigError("a source has a name, of 80 characters at most")
+    if name == SAMPLE:
+        raise ConfigError(f"{SAMPLE!r} is the name of the bundled sample: give the source another")
+    if not isinstance(kind, str):
+        raise ConfigError(f"source {name!r}: kind is {kind!r}: give one of {', '.join(registry.names('sources'))}")
     made = registry.load("sources", kind)
     fields = [field.name for field in dataclasses.fields(made)]
     if unknown := sorted(set(settings) - set(fields)):
@@ -173,19 +210,35 @@ def _feed(given: Mapping[str, Any], folder: Path, detectors: Sequence[Detector])
     return Feed(name, source, tables[0] if tables else kind, None, readers)
 
 
+def end_with_parent() -> None:
+    """Asks that this process ends when the one that started it does, however that ends; only Linux has a way."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def clock() -> datetime:
     """The time it is, UTC."""
     return datetime.now(UTC)
 
 
 def store(directory: Path) -> Embedded:
-    """The store in a directory, made where there is none."""
+    """The store in a directory, made where there is none. CustodyError: what says what its files are is gone."""
+    if is_place(directory) and not (directory / database.FILE).exists():
+        raise CustodyError(
+            f"{directory / database.FILE} is gone and what it kept is there: restore it from the last backup, or move"
+            f" {directory} away"
+        )
     return registry.load("stores", "embedded").at(directory, clock)
 
 
 def engine() -> Engine:
     """What runs detectors in this process."""
     return registry.load("engines", "embedded")()
+
+
+def is_place(directory: Path) -> bool:
+    """Whether something was ever kept in a directory: to look into one should not make it one."""
+    return any((directory / each).exists() for each in (database.FILE, "tables", "blobs"))
 
 
 def lock(directory: Path) -> Lock:
@@ -201,7 +254,7 @@ def running(directory: Path) -> int | None:
 def sample() -> Feed:
     """The stream of real, dated names that comes with Khiên, as a feed; who shows it says that it is a replay."""
     paths = (str(_SHIPPED / "sample" / "names.tsv.zst"),)
-    return Feed("sample", Files(paths, page_bytes=_PAGE), "names", None, (lookalike(),))
+    return Feed(SAMPLE, Files(paths, page_bytes=_PAGE), "names", None, (lookalike(),))
 
 
 def load_register(path: Path | None = None) -> Register:

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from threading import Lock
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -51,6 +52,9 @@ def inner(function: Any) -> Any:
     """Marks a function that kernels may call; it stays a plain function for everyone else."""
     function.inner = True
     return function
+
+
+_LOADING = Lock()  # LLVM links for one thread at a time
 
 
 def _is_inner(value: Any) -> bool:
@@ -100,7 +104,9 @@ class Kernel:
     def load(self) -> None:
         """Compiles the kernel, or loads it where it was kept."""
         if self._native is None:
-            self._native = self._load()
+            with _LOADING:
+                if self._native is None:
+                    self._native = self._load()
 
     def _load(self) -> Any:
         types = [ctypes.c_void_p if a[-1] == "*" else _CTYPES[a] for a in self.arguments]

@@ -87,7 +87,7 @@ class Finding(Record, frozen=True, kw_only=True):
     first met. suppressed: known good, kept and shown on request, never warned about. steps: its life so far.
     """
 
-    indexed: ClassVar[tuple[str, ...]] = ("score", "raised", "day", "subject", "claim", "state", "suppressed")
+    indexed: ClassVar[tuple[str, ...]] = ("score", "day", "subject", "claim", "state", "suppressed")
     counted: ClassVar[tuple[str, ...]] = ("detector", "day", "state", "suppressed")
 
     id: str

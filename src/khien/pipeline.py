@@ -77,13 +77,17 @@ class Scanned(NamedTuple):
     cursor: bytes
 
 
-def read(feed: Feed, engine: Engine, cursor: bytes | None) -> Iterator[Work]:
+def read(
+    feed: Feed, engine: Engine, cursor: bytes | None, told_to_stop: Callable[[], bool] = lambda: False
+) -> Iterator[Work]:
     """Pages of a feed behind a cursor, folded and looked at. Pages that bring nothing new are passed over.
 
     ContractError: rows came without a new cursor, so the next page would have replaced them.
     """
     before = cursor
     for page in feed.source.read(cursor):
+        if told_to_stop():  # also between pages that bring nothing: a quiet source yields those for this
+            return
         if page.cursor == before:
             if page.rows.num_rows:
                 raise ContractError(f"source {feed.name} yields rows without moving its cursor {before!r}")
@@ -107,33 +111,23 @@ def save(store: Store, work: Work, at: datetime) -> None:
     aside = 0 if work.skipped is None else work.skipped.num_rows
     if aside:
         landed.append(store.land(SKIPPED, work.skipped, id=under))
-    found = [finding for batch in work.findings for finding in triage.findings(batch, source=name, at=at)]
-    while not _saved(store, found, landed, work, at, aside):
-        _log.info("%s: overtaken by another save, looking again", name)
+    found = triage.findings(work.findings, source=name, at=at)
 
+    def decide() -> Sequence[Record]:
+        records, new = _revised(store, found)
+        known = store.load(SourceState, name).get(name, SourceState(id=name))
+        state = msgspec.structs.replace(
+            known,
+            rows=known.rows + work.read,
+            skipped=known.skipped + aside,
+            findings=known.findings + new,
+            read_at=at,
+            ended=False,
+            trouble="",
+        )
+        return [*records, state]
 
-def _saved(
-    store: Store, found: Sequence[Finding], landed: Sequence[Landed], work: Work, at: datetime, aside: int
-) -> bool:
-    """One attempt at a save; False when somebody saved meanwhile, and what was read of the store may be old."""
-    name = work.feed.name
-    version = store.version()
-    known = store.load(SourceState, name).get(name, SourceState(id=name))
-    records, new = _revised(store, found)
-    state = msgspec.structs.replace(
-        known,
-        rows=known.rows + work.read,
-        skipped=known.skipped + aside,
-        findings=known.findings + new,
-        read_at=at,
-        ended=False,
-        trouble="",
-    )
-    try:
-        store.save(*records, state, landed=landed, cursor=(name, work.cursor), expect=version)
-    except ConflictError:
-        return False
-    return True
+    until_saved(store, decide, landed, (name, work.cursor))
 
 
 def _revised(store: Store, found: Sequence[Finding]) -> tuple[list[Record], int]:
@@ -174,17 +168,25 @@ def detect(
     **beside: ds.Dataset | pa.Table,
 ) -> int:
     """Finds in what has landed, and saves each finding, revised where it is known; answers how many there are."""
-    batches = list(engine.run(detector, data, **beside))
-    table = pa.Table.from_batches(batches).combine_chunks() if batches else None
-    met = list(triage.findings(table.to_batches()[0], source="", at=at)) if table is not None and len(table) else []
+    met = triage.findings(engine.run(detector, data, **beside), source="", at=at)
+    until_saved(store, lambda: _revised(store, met)[0])
+    return len(met)
+
+
+def until_saved(
+    store: Store,
+    decide: Callable[[], Sequence[Record]],
+    landed: Sequence[Landed] = (),
+    cursor: tuple[str, bytes] | None = None,
+) -> None:
+    """Saves what is decided on the store as it stands, and decides anew whenever somebody saved meanwhile."""
     while True:
         version = store.version()
-        records, _ = _revised(store, met)
         try:
-            store.save(*records, expect=version)
+            store.save(*decide(), landed=landed, cursor=cursor, expect=version)
         except ConflictError:
             continue
-        return len(met)
+        return
 
 
 def run(
@@ -238,11 +240,11 @@ def _follow(
     while not stop.is_set():
         halted = Halt(feed)
         try:
-            for work in read(feed, engine, cursor):
+            for work in read(feed, engine, cursor, lambda: stop.is_set() or over.is_set()):
                 _hand_on(work, works, over)
                 cursor, wait = work.cursor, _PATIENCE[0]
-                if stop.is_set() or over.is_set():
-                    return
+            if stop.is_set() or over.is_set():
+                return
         except UnavailableError as error:
             _log.warning("%s: %s: trying again in %.0f s", feed.name, error, wait)
             _hand_on(Halt(feed, str(error)), works, over)

@@ -4,7 +4,7 @@ A detector says the same thing of the same observable as often as it sees it; on
 people decided about it is never undone by seeing it again, except that what was gone may come back.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 import msgspec
@@ -66,10 +66,10 @@ def revise(kept: Finding, again: Finding) -> Finding:
     return joined
 
 
-def findings(batch: pa.RecordBatch, *, source: str, at: datetime) -> Iterator[Finding]:
-    """Records of a batch of schema.FINDINGS, raised at a time; those that repeat an id come revised, once."""
+def findings(batches: Iterable[pa.RecordBatch], *, source: str, at: datetime) -> list[Finding]:
+    """Records of batches of schema.FINDINGS, raised at a time; those that repeat an id come revised, once."""
     met: dict[str, Finding] = {}
-    for row in batch.to_pylist():
+    for row in (row for batch in batches for row in batch.to_pylist()):
         row["id"] = row["id"].hex()
         row["techniques"] = tuple(row["techniques"] or ())
         row["span"] = row["span"] and tuple(row["span"])
@@ -77,7 +77,7 @@ def findings(batch: pa.RecordBatch, *, source: str, at: datetime) -> Iterator[Fi
         row["reasons"] = tuple(Reason(code=code, params=dict(params)) for code, params in _reasons(row["reasons"]))
         finding = Finding(**row, source=source, raised=at)
         met[finding.id] = revise(met[finding.id], finding) if finding.id in met else finding
-    yield from met.values()
+    return list(met.values())
 
 
 def _reasons(reasons: list[dict[str, object]] | None) -> Iterator[tuple[str, list[tuple[str, str]]]]:

@@ -74,7 +74,17 @@ def reason(code: str, params: Mapping[str, str], language: str) -> str:
         raise ContractError(f"the reason {code} takes {', '.join(takes)}, was given {given}")
     if "list" in takes:  # as people call it
         params = {**params, "list": _entry("list", params["list"], language)}
+    if "source" in takes:
+        params = {**params, "source": ", ".join(_list(each, language) for each in params["source"].split(", "))}
     return _entry("reason", code, language).format_map(params)
+
+
+def _list(name: str, language: str) -> str:
+    """What people call a list, where it has another name than its own."""
+    try:
+        return _entry("list", name, language)
+    except ContractError:
+        return name
 
 
 def technique(code: str, language: str) -> str:

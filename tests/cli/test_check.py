@@ -44,7 +44,7 @@ def test_known_good_comes_with_its_reason(khien: Khien, protect: str) -> None:
     done = khien("check", "https://www.saothuybank.vn/", "--protect", protect)
     assert done.returncode == 0
     assert done.stdout.startswith("Nothing found: ")
-    assert "saothuybank[.]vn belongs to Ngân hàng Sao Thủy. Confirmed by: the test." in done.stdout
+    assert "saothuybank[.]vn is recorded as Ngân hàng Sao Thủy's own. Source: the test." in done.stdout
 
 
 def test_for_programs(khien: Khien, protect: str) -> None:

@@ -6,12 +6,15 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
 from click.testing import CliRunner
 
+from khien import triage
 from khien.cli import commands, main
+from khien.model import State
 from tests.cli.conftest import COMMAND, Khien
 
 
@@ -145,3 +148,9 @@ def test_a_full_disk(arguments: list[str], protect: str) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith(b"khien: ")
     assert done.stderr.count(b"\n") == 1
+
+
+def test_commands_offer_what_the_rules_allow() -> None:
+    """They repeat it, so that help and completion load nothing."""
+    assert get_args(State) == commands.STATES
+    assert set(commands.ACTS) == {act for _, act in triage.MOVES} - {triage.SEE}

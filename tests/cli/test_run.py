@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -65,6 +66,8 @@ def test_people_decide_under_their_name(khien: Khien) -> None:
     again = khien("findings", "act", "saothuybank-login.top")
     assert again.returncode == 2
     assert "is dismissed: it takes reopen, not act" in again.stderr
+    assert "(dismissed)" in khien("findings", "show", "https://user@saothuybank-login[.]top/x").stdout
+    assert "No finding matches" in khien("findings", "--brand", "nobody").stderr
     nothing = khien("findings", "show", "nobody.example")
     assert nothing.returncode == 2
     assert "no finding has the id or the name nobody.example" in nothing.stderr
@@ -115,13 +118,21 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(place: Path, khien: Khien)
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ("protec = 1\n", "khien.toml:1: protec: there is no setting 'protec': there is data, protect, source, site"),
+        (
+            "protec = 1\n",
+            "khien.toml:1: protec: there is no setting 'protec': there is data, protect, source, keep, site",
+        ),
         ("data = 3\n", "khien.toml:1: data: Expected `str`, got `int`"),
         ("[[source]]\nname = 'a'\npath = ['b']\n", "khien.toml:1: source 'a' has no setting path: files takes paths,"),
         ("[[source]]\nname = 'a'\nkind = 'b'\n", "khien.toml:1: no 'b' among the sources: there is files"),
         ("[[source]]\npaths = ['b']\n", "khien.toml:1: a source has a name"),
-        ("[site]\nlisten = 'here'\n", "site: listen is 'here': give host:port"),
-        ("= 1", "khien.toml: Invalid"),
+        ("[site]\nlisten = 'here'\n", "khien.toml:2: site: listen is 'here': give address:port"),
+        ("[keep]\nskipped = 1\n", "khien.toml:2: keep: 'skipped' is no table of what has a time: there is names"),
+        ("[keep]\nnames = 0\n", "khien.toml:1: keep: Expected `int` >= 1"),
+        ("[[source]]\nname = 'a'\nkind = ['files']\n", "khien.toml:1: source 'a': kind is ['files']: give one of"),
+        ("= 1", "khien.toml:1: no valid TOML"),
+        ("a" + ".a" * 100_000 + " = 1", "khien.toml:1: more than 8 parts"),
+        ("data = ''\n", "khien.toml:1: data is no directory"),
     ],
 )
 def test_a_wrong_configuration_is_told_with_file_line_and_cure(
@@ -134,9 +145,105 @@ def test_a_wrong_configuration_is_told_with_file_line_and_cure(
     assert not done.stdout
 
 
+def test_what_is_kept_for_days_is_gone_after_them(place: Path, khien: Khien) -> None:
+    (place / "names.txt").write_text("name,seen_at\nlong.ago.example,2020-01-01\nnew.example,2999-01-01\n", "utf-8")
+    assert khien("run", "--once").returncode == 0
+    (place / "khien.toml").write_text("keep = { names = 30 }\n" + CONFIG, encoding="utf-8")
+    assert "names: 1 rows have expired" in khien("run", "--once").stderr
+    kept = [each.read_bytes() for each in (place / "khien-data").rglob("*") if each.is_file()]
+    assert not any(b"long.ago" in each for each in kept)
+    assert any(b"new.example" in each for each in kept)
+
+
+def test_looking_makes_no_data_directory(place: Path, khien: Khien) -> None:
+    (place / "empty").mkdir()
+    for command in ("status", "findings"):
+        done = khien(command, "--data", "empty")
+        assert done.returncode == 2
+        assert "there is no such data directory" in done.stderr
+    (place / "khien.toml").write_text("= 1", encoding="utf-8")
+    assert "khien.toml:1: no valid TOML" in khien("findings").stderr
+    assert not list((place / "empty").iterdir())
+
+
+def test_doctor_tells_of_a_damaged_place(place: Path, khien: Khien) -> None:
+    khien("run", "--once")
+    (place / "khien-data" / "records.sqlite").write_bytes(b"nothing of ours" * 1000)
+    done = khien("doctor")
+    assert done.returncode == 1
+    assert "records.sqlite" in done.stdout or "damaged" in done.stdout
+
+
+def test_without_its_records_a_place_is_not_begun_anew(place: Path, khien: Khien) -> None:
+    khien("run", "--once")
+    for each in (place / "khien-data").glob("records.sqlite*"):
+        each.unlink()
+    for command in (("run", "--once"), ("findings",), ("doctor",)):
+        done = khien(*command)
+        assert "restore it from the last backup" in done.stdout + done.stderr
+        assert done.returncode == (1 if command == ("doctor",) else 2)
+    assert not (place / "khien-data" / "records.sqlite").exists()
+
+
+def test_a_run_asks_for_a_configuration(tmp_path: Path, khien: Khien) -> None:
+    done = khien("run")
+    assert done.returncode == 2
+    assert "there is no khien.toml here" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_paths_that_were_read_may_not_change_places(place: Path, khien: Khien) -> None:
+    khien("run", "--once")
+    (place / "more.txt").write_text("saothuybank-vay.site\n", encoding="utf-8")
+    (place / "khien.toml").write_text(CONFIG.replace('"names.txt"', '"more.txt", "names.txt"'), encoding="utf-8")
+    done = khien("run", "--once")
+    assert done.returncode == 2
+    assert "the paths that were read have changed: add new ones behind them" in done.stderr
+
+
+def test_dated_names_and_real_ones_are_never_mixed(place: Path, khien: Khien) -> None:
+    khien("run", "--once")
+    mixed = khien("replay", "--data", "khien-data", "--report", "report")
+    assert mixed.returncode == 2
+    assert "holds findings of real sources" in mixed.stderr
+    assert khien("replay", "--data", "dated", "--report", "report").returncode == 0
+    assert "holds the dated sample" in khien("run", "--once", "--data", "dated").stderr
+    assert (place / "report" / "index.html").exists()
+
+
+def test_many_sources_at_once_find_what_one_finds(place: Path, khien: Khien) -> None:
+    """Each loads the same kernels in a thread of its own."""
+    tables = [f'[[source]]\nname = "{n}"\npaths = ["names.txt"]\npage_bytes = 40\n' for n in range(6)]
+    (place / "khien.toml").write_text('protect = "ours.toml"\n' + "".join(tables), encoding="utf-8")
+    for n in range(3):
+        assert khien("run", "--once", "--data", f"place-{n}").returncode == 0
+        assert json.loads(khien("status", "--data", f"place-{n}", "--format", "json").stdout)["findings"] == {"new": 2}
+
+
+def test_modules_in_the_current_directory_are_not_ours(place: Path) -> None:
+    for name in ("granian", "jinja2", "msgspec", "litestar"):
+        (place / f"{name}.py").write_text("open('ran', 'w')", encoding="utf-8")
+    command = [sys.executable, "-P", "-m", "khien.cli.main", "replay", "--report", "report"]  # as the script is run
+    assert subprocess.run(command, cwd=place, capture_output=True).returncode == 0
+    assert not (place / "ran").exists()
+
+
+def test_a_port_in_use_is_not_shared(place: Path, khien: Khien) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        config = CONFIG.replace("site = false\n", "") + f'[site]\nlisten = "{address}"\n'
+        (place / "khien.toml").write_text(config, encoding="utf-8")
+        done = khien("run")
+    assert done.returncode == 2
+    assert f"cannot listen on {address}" in done.stderr
+
+
 def test_a_source_in_trouble_is_told_and_kept(place: Path, khien: Khien) -> None:
     (place / "names.txt").unlink()
     done = khien("run", "--once")
+    assert done.returncode == 2
     assert "names: names.txt: there is no such file: check the path" in done.stderr
     assert "there is no such file" in khien("status").stdout
 

@@ -103,6 +103,11 @@ def test_name_in(field: bytes, name: str, reason: str) -> None:
     assert (found, syntax.REASONS[code]) == (name, reason)
 
 
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:60Z"])
+def test_a_moment_outside_the_calendar_is_none(text: str) -> None:
+    assert moment(text.encode(), 0, len(text)) == NO_TIME
+
+
 @given(st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.sampled_from([UTC])), st.sampled_from("T "))
 def test_moment_of_a_timestamp(when: datetime, separator: str) -> None:
     text = when.isoformat(separator).encode()

@@ -57,7 +57,7 @@ class Truth:
         """One finding for each id, whatever people did to it still done."""
         findings = dict(self.findings)
         for batch in batches:
-            for each in triage.findings(batch, source=source, at=at):
+            for each in triage.findings([batch], source=source, at=at):
                 findings[each.id] = triage.revise(findings[each.id], each) if each.id in findings else each
         return replace(self, findings=findings)
 

@@ -14,7 +14,7 @@ import pytest
 
 from khien.errors import ConfigError, ContractError, InputError
 from khien.model import Finding, ProtectedName, Record, SourceState
-from khien.stores.embedded import base, records
+from khien.stores.embedded import database, records
 from khien.stores.embedded.disk import Local
 from khien.stores.embedded.store import Embedded
 
@@ -185,7 +185,7 @@ def test_a_kind_whose_indexes_change_is_made_anew(
 def test_anyone_can_read_the_records(store: Embedded, tmp_path: Path) -> None:
     store.save(ProtectedName(id="vietcombank", label="Vietcombank", sector="bank"))
     store.close()
-    with sqlite3.connect(tmp_path / base.FILE) as connection:
+    with sqlite3.connect(tmp_path / database.FILE) as connection:
         told = connection.execute("SELECT json_extract(body, '$.label') FROM ProtectedName WHERE sector = 'bank'")
         assert told.fetchall() == [("Vietcombank",)]
 
@@ -193,34 +193,36 @@ def test_anyone_can_read_the_records(store: Embedded, tmp_path: Path) -> None:
 def test_a_place_of_an_older_khien_is_brought_forward(tmp_path: Path) -> None:
     """Each migration runs on a place as the one before it left it, with something in it."""
     disk = Local(tmp_path)
-    for behind in range(1, len(base.MIGRATIONS) + 1):
-        base.opened(disk, base.MIGRATIONS[:behind]).close()
+    for behind in range(1, len(database.MIGRATIONS) + 1):
+        database.opened(disk, database.MIGRATIONS[:behind]).close()
         if behind == 1:
-            with sqlite3.connect(tmp_path / base.FILE) as connection:
+            with sqlite3.connect(tmp_path / database.FILE) as connection:
                 connection.execute("INSERT INTO _cursors VALUES ('feed', x'31')")
-    later = (*base.MIGRATIONS, "ALTER TABLE _cursors ADD COLUMN read_at INTEGER; UPDATE _place SET version = 7")
-    base.opened(disk, later).close()
-    with pytest.raises(ConfigError, match=rf"newer Khiên \(format {len(later)}, this one knows {len(base.MIGRATIONS)}"):
+    later = (*database.MIGRATIONS, "ALTER TABLE _cursors ADD COLUMN read_at INTEGER; UPDATE _place SET version = 7")
+    database.opened(disk, later).close()
+    with pytest.raises(
+        ConfigError, match=rf"newer Khiên \(format {len(later)}, this one knows {len(database.MIGRATIONS)}"
+    ):
         opened(tmp_path).version()
-    with sqlite3.connect(tmp_path / base.FILE) as connection:
+    with sqlite3.connect(tmp_path / database.FILE) as connection:
         assert connection.execute("SELECT source, cursor FROM _cursors").fetchall() == [("feed", b"1")]
 
 
 def test_a_migration_that_fails_leaves_what_was(tmp_path: Path) -> None:
     disk = Local(tmp_path)
-    base.opened(disk, base.MIGRATIONS).close()
+    database.opened(disk, database.MIGRATIONS).close()
     with pytest.raises(apsw.SQLError):
-        base.opened(disk, (*base.MIGRATIONS, "UPDATE _place SET version = 7; DROP TABLE nowhere"))
+        database.opened(disk, (*database.MIGRATIONS, "UPDATE _place SET version = 7; DROP TABLE nowhere"))
     assert opened(tmp_path).version() == 0
 
 
 def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / base.FILE) as connection:
+    with sqlite3.connect(tmp_path / database.FILE) as connection:
         connection.execute("CREATE TABLE theirs (a)")
-    before = (tmp_path / base.FILE).read_bytes()
+    before = (tmp_path / database.FILE).read_bytes()
     with pytest.raises(ConfigError, match="a database of something else"):
         opened(tmp_path).version()
-    assert (tmp_path / base.FILE).read_bytes() == before
+    assert (tmp_path / database.FILE).read_bytes() == before
 
 
 RIVAL = """

@@ -98,8 +98,8 @@ def served(place: Place) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         listen = f"127.0.0.1:{probe.getsockname()[1]}"
-    with serve.site(place.directory, None, app.Site(listen=listen), replay=True) as address:
-        yield address.removesuffix("/")
+    with serve.site(place.directory, None, app.Site(listen=listen), replay=True) as served:
+        yield served.address.removesuffix("/")
 
 
 @pytest.fixture(scope="session")

@@ -42,6 +42,14 @@ _data = click.option(
 _text_or_jsonl = click.option("--format", type=click.Choice(("text", "jsonl")), default="text", help="Default: text.")
 
 
+def _text(_context: click.Context, _parameter: click.Parameter, given: str | None) -> str | None:
+    try:
+        (given or "").encode()
+    except UnicodeEncodeError as error:
+        raise click.BadParameter("is not UTF-8") from error
+    return given
+
+
 def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     if asked and not ctx.resilient_parsing:
         from importlib.metadata import PackageNotFoundError, version
@@ -161,6 +169,12 @@ def run(config: Path | None, data: Path | None, once: bool, with_site: bool, lan
     whatever ends it, it goes on where it was.
 
     \b
+    The least of a configuration:
+      [[source]]
+      name = "new registrations"
+      paths = ["names.txt"]
+
+    \b
     Examples:
       khien run
       khien run khien.toml
@@ -172,7 +186,12 @@ def run(config: Path | None, data: Path | None, once: bool, with_site: bool, lan
 
 
 @khien.command()
-@_data
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Keep them in DIR. Default: a directory that is removed at the end.",
+)
 @click.option("--report", type=click.Path(path_type=Path), metavar="FOLDER", help="Write the pages to FOLDER and end.")
 @click.option("--listen", default="127.0.0.1:8460", metavar="HOST:PORT", help="Where the site is served.")
 @click.option("--open/--no-open", "opened", default=False, help="Open the site in a browser.")
@@ -198,7 +217,9 @@ def replay(data: Path | None, report: Path | None, listen: str, opened: bool, la
 @_data
 @click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="Only these. May be repeated.")
 @click.option("--brand", metavar="ID", help="Only those that imitate this protected name.")
-@click.option("--min-score", type=click.FloatRange(0, 1), default=0.5, metavar="X", callback=_number, help="From X.")
+@click.option(
+    "--min-score", type=click.FloatRange(0, 1), default=0.5, metavar="X", callback=_number, help="From X. Default: 0.5."
+)
 @click.option("--suppressed", is_flag=True, help="Also what is known good.")
 @click.option("--newest", is_flag=True, help="The newest first, not the strongest.")
 @click.option("--limit", type=click.IntRange(1), default=50, metavar="N", help="At most N. Default: 50.")
@@ -218,7 +239,7 @@ def findings(ctx: click.Context, data: Path | None, format: str, language: str, 
       khien findings confirm vneid-otp.example.top --why "asks for the one-time code"
       khien findings dismiss vneid-otp.example.top --why "the bank's own shop"
     """
-    ctx.obj = data
+    ctx.obj = data  # for the commands below, which may also be given it themselves
     if ctx.invoked_subcommand:
         return 0
     from khien.cli import findings
@@ -228,10 +249,11 @@ def findings(ctx: click.Context, data: Path | None, format: str, language: str, 
 
 @findings.command("show")
 @click.argument("reference", metavar="ID_OR_NAME")
+@_data
 @_text_or_jsonl
 @_lang
 @click.pass_obj
-def findings_show(data: Path | None, reference: str, format: str, language: str) -> int:
+def findings_show(given: Path | None, reference: str, data: Path | None, format: str, language: str) -> int:
     """Show one finding, its reasons, and what became of it.
 
     \b
@@ -240,7 +262,7 @@ def findings_show(data: Path | None, reference: str, format: str, language: str)
     """
     from khien.cli import findings
 
-    return findings.tell(data, reference, format, language)
+    return findings.tell(data or given, reference, format, language)
 
 
 def _findings_act(act: str, says: str) -> None:
@@ -248,14 +270,15 @@ def _findings_act(act: str, says: str) -> None:
 
     @findings.command(act, help=f"{says}\n\n\b\nExample:\n  {example}")
     @click.argument("reference", metavar="ID_OR_NAME")
-    @click.option("--why", default="", help="The reason; it is kept with the step.")
-    @click.option("--by", metavar="NAME", help="Who decides. Default: who is logged in.")
+    @click.option("--why", default="", callback=_text, help="The reason; it is kept with the step.")
+    @click.option("--by", metavar="NAME", callback=_text, help="Who decides. Default: who is logged in.")
+    @_data
     @_lang
     @click.pass_obj
-    def _act(data: Path | None, reference: str, why: str, by: str | None, language: str) -> int:
+    def _act(given: Path | None, reference: str, why: str, by: str | None, data: Path | None, language: str) -> int:
         from khien.cli import findings
 
-        return findings.act(data, reference, act, by, why, language)
+        return findings.act(data or given, reference, act, by, why, language)
 
 
 for _name, _says in ACTS.items():

@@ -1,7 +1,8 @@
 """``khien findings``: what was found, and what people decide about it."""
 
 import getpass
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,13 @@ from typing import Any
 import click
 import msgspec
 
-from khien import app, triage, words
+from khien import app, canon, triage, words
 from khien.cli.table import sentence
 from khien.cli.terminal import shown
 from khien.contracts import Store
-from khien.errors import ConflictError, InputError
+from khien.errors import InputError, ObservableError
 from khien.model import Finding, Reason
+from khien.pipeline import until_saved
 from khien.words import number, printable
 
 _PAGE = 500  # findings read at a time
@@ -39,8 +41,9 @@ def show(data: Path | None, wanted: Wanted, format: str, language: str) -> int:
         for finding in _matching(store, wanted):
             found = True
             click.echo(_line(finding) if format == "jsonl" else _told(finding, language))
+        anything = found or any(store.count(Finding).values())
     if not found and format == "text":
-        click.echo(words.phrase("no-findings", language), err=True)
+        click.echo(words.phrase("no-match" if anything else "no-findings", language), err=True)
     return 1 if found else 0
 
 
@@ -58,15 +61,15 @@ def tell(data: Path | None, reference: str, format: str, language: str) -> int:
 def act(data: Path | None, reference: str, act: str, by: str | None, why: str, language: str) -> int:
     """Takes a step with a finding, under somebody's name; answers the exit status once it is safely kept."""
     with app.store(app.place(data)) as store:
-        while True:
-            version = store.version()
-            moved = triage.move(_one(store, reference), act, by=by or getpass.getuser(), at=app.clock(), why=why)
-            try:
-                store.save(moved, expect=version)
-                break
-            except ConflictError:
-                continue
-    named = {"domain": shown(moved.subject), "state": words.phrase(f"state-{moved.state}", language)}
+        moved: list[Finding] = []
+
+        def decide() -> list[Finding]:
+            found = _one(store, reference)
+            moved[:] = [triage.move(found, act, by=by or getpass.getuser(), at=app.clock(), why=why)]
+            return moved
+
+        until_saved(store, decide)
+    named = {"domain": shown(moved[0].subject), "state": words.phrase(f"state-{moved[0].state}", language)}
     click.echo(words.phrase("moved", language, **named))
     return 0
 
@@ -80,7 +83,7 @@ def _matching(store: Store, wanted: Wanted) -> Iterator[Finding]:
     left, after = wanted.limit, ""
     while left:
         page = store.find(
-            Finding, order="-raised" if wanted.newest else "-score", after=after, limit=min(left, _PAGE), **equal
+            Finding, order="-day" if wanted.newest else "-score", after=after, limit=min(left, _PAGE), **equal
         )
         for finding in page:
             if finding.score >= wanted.min_score:
@@ -97,7 +100,9 @@ def _one(store: Store, reference: str) -> Finding:
     """The finding of an id, or the only one about a name. InputError: there is none, or more than one."""
     if reference in (met := store.load(Finding, reference)):
         return met[reference]
-    about = store.find(Finding, subject=reference.lower().replace("[.]", ".").removesuffix("."), limit=20)
+    with suppress(ObservableError):  # as khien check takes it: a URL, a mail address, defanged
+        reference = canon.host_of(reference)
+    about = store.find(Finding, subject=reference.lower().removesuffix("."), limit=20)
     if len(about) == 1:
         return about[0]
     if not about:
@@ -135,8 +140,3 @@ def _story(finding: Finding, language: str) -> Iterator[str]:
 
 def _said(reason: Reason, language: str) -> str:
     return sentence((reason.code, tuple(reason.params.items())), language)
-
-
-def acts() -> Sequence[str]:
-    """What a person may do with a finding."""
-    return sorted({act for _, act in triage.MOVES} - {triage.SEE})

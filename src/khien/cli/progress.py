@@ -18,7 +18,7 @@ class Progress:
 
     def __init__(self, paths: Sequence[str], language: str) -> None:
         self._language = language
-        self._sizes = [_size(path) for path in paths]
+        self._sizes = sizes(paths)
         self._bar: Any = None
         if sys.stderr is not None and sys.stderr.isatty():
             self._bar = _bar()
@@ -38,8 +38,7 @@ class Progress:
     def move(self, cursor: bytes, rows: int) -> None:
         """To where the source is (a cursor of ``sources.files``), rows having been read so far."""
         if self._bar:
-            file, taken = progress(cursor)
-            done = sum(size or 0 for size in self._sizes[:file]) + taken
+            done = done_of(self._sizes, cursor)
             rate = number(rows / max(time.perf_counter() - self._started, 1e-9), self._language)
             said = words.phrase("rate", self._language, rate=rate)
             self._bar.update(self._task, completed=done, rate=said)
@@ -62,9 +61,22 @@ def _bar() -> Any:
     return Progress(*looks, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
 
 
+def sizes(paths: Sequence[str]) -> list[int | None]:
+    """Bytes of each file; None for what has no end in sight."""
+    return [_size(path) for path in paths]
+
+
+def done_of(sizes: Sequence[int | None], cursor: bytes) -> int:
+    """Bytes of files of these sizes that are behind a cursor of ``sources.files``."""
+    file, taken = progress(cursor)
+    return sum(size or 0 for size in sizes[:file]) + taken
+
+
 def _size(path: str) -> int | None:
-    """Bytes of a file; None for what has no end in sight."""
     if path == "-":
         return None
-    found = os.stat(path)
+    try:
+        found = os.stat(path)
+    except OSError:  # whoever reads it says so
+        return None
     return found.st_size if stat.S_ISREG(found.st_mode) else None

@@ -7,7 +7,8 @@ import sys
 import tempfile
 import time
 import webbrowser
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 
@@ -15,9 +16,12 @@ import click
 
 from khien import app, pipeline, words
 from khien.cli import serve
+from khien.cli.progress import done_of, sizes
 from khien.contracts import Store
-from khien.model import Finding
+from khien.errors import ConfigError, RefusedError
+from khien.model import Finding, SourceState
 from khien.pipeline import Feed, Halt, Work
+from khien.sources.files import Files
 from khien.words import number, printable
 
 _SAID = 5.0  # seconds between two lines that say how far a source is
@@ -25,24 +29,24 @@ _SAID = 5.0  # seconds between two lines that say how far a source is
 
 def run(config: Path | None, data: Path | None, once: bool, with_site: bool, language: str) -> int:
     """Runs what a configuration asks for until it is told to stop; answers the exit status."""
+    if config is None and not app.CONFIG.exists():
+        raise ConfigError(f"{words.phrase('no-config', language)}; khien replay shows the sample")
     made = app.load_config(config)
     place = data or made.data
-    site = made.config.site
-    if once or not with_site or site is False:
-        site = None
-    elif site is True:
-        site = app.Site()
+    site = made.site if with_site and not once else None
     with app.lock(place), _stopping() as stop, contextlib.ExitStack() as stack:
         store = stack.enter_context(app.store(place))
         store.sweep()
-        if site is not None:
-            _say("serving", language, address=stack.enter_context(serve.site(place, made.protect, site, replay=False)))
+        _expect_own(store, place, replayed=False)
+        served = stack.enter_context(serve.site(place, made.protect, site, replay=False)) if site else None
+        if served:
+            _say("serving", language, address=served.address)
         if not made.feeds:
             _say("no-sources", language)
-        _read(made.feeds, store, stop, language)
-        if site is not None:
-            stop.wait()
-    return 0
+        troubles = _read(made.feeds, store, stop, language, made.keep)
+        if served:
+            served.wait(stop)
+    return 2 if troubles else 0
 
 
 def replay(data: Path | None, report: Path | None, site: app.Site, opened: bool, language: str) -> int:
@@ -52,6 +56,7 @@ def replay(data: Path | None, report: Path | None, site: app.Site, opened: bool,
         stack.enter_context(app.lock(place))
         stop = stack.enter_context(_stopping())
         store = stack.enter_context(app.store(place))
+        _expect_own(store, place, replayed=True)
         store.sweep()
         _say("replay", language)
         _read((app.sample(),), store, stop, language)
@@ -59,12 +64,20 @@ def replay(data: Path | None, report: Path | None, site: app.Site, opened: bool,
             serve.report(place, None, report, replay=True)
             _say("report", language, path=str(report.resolve() / "index.html"))
         elif not stop.is_set():
-            address = stack.enter_context(serve.site(place, None, site, replay=True))
-            _say("serving", language, address=address)
+            served = stack.enter_context(serve.site(place, None, site, replay=True))
+            _say("serving", language, address=served.address)
             if opened and _has_screen():
-                webbrowser.open(address)
-            stop.wait()
+                webbrowser.open(served.address)
+            served.wait(stop)
     return 0
+
+
+def _expect_own(store: Store, place: Path, *, replayed: bool) -> None:
+    """RefusedError: dated names would stand among what was found today, or the other way round."""
+    sources = {each.id for each in store.find(SourceState, limit=10_000)}
+    if sources - {app.SAMPLE} if replayed else app.SAMPLE in sources:
+        held = "findings of real sources" if replayed else "the dated sample"
+        raise RefusedError(f"{place} holds {held}: the two are never mixed, name another directory with --data")
 
 
 def _has_screen() -> bool:
@@ -92,11 +105,34 @@ def _stopping() -> Generator[Event]:
             signal.signal(each, handler)
 
 
-def _read(feeds: Sequence[Feed], store: Store, stop: Event, language: str) -> None:
-    """Reads the feeds to their end, or until told to stop; says how far they are."""
+def _read(
+    feeds: Sequence[Feed], store: Store, stop: Event, language: str, keep: Mapping[str, timedelta] | None = None
+) -> int:
+    """Reads the feeds to their end, or until told to stop; says how far they are. Answers how many are in trouble.
+
+    keep: what is older goes at the beginning, and from day to day while pages come.
+    """
     said = _Said(language)
-    pipeline.run(feeds, app.engine(), store, app.clock, stop, said)
+    day = app.clock().date()
+
+    def told(work: Work | Halt) -> None:
+        nonlocal day
+        said(work)
+        if app.clock().date() != day:
+            day = app.clock().date()
+            _forget(store, keep or {}, language)
+
+    _forget(store, keep or {}, language)
+    pipeline.run(feeds, app.engine(), store, app.clock, stop, told)
     said.sum_up(feeds, store)
+    return len(said.troubles)
+
+
+def _forget(store: Store, keep: Mapping[str, timedelta], language: str) -> None:
+    for table, age in keep.items():
+        proof = store.expire(table, app.clock() - age)
+        if proof.rows:
+            _say("expired", language, table=printable(table), rows=number(proof.rows, language), proof=proof.id[:12])
 
 
 class _Said:
@@ -105,24 +141,44 @@ class _Said:
     def __init__(self, language: str) -> None:
         self._language = language
         self._started = self._last = time.monotonic()
+        self.troubles: set[str] = set()  # sources that stand still
         self._rows: dict[str, int] = {}
+        self._begun: dict[str, tuple[int, float]] = {}  # of each source: bytes behind it when first told, and when
 
     def __call__(self, work: Work | Halt) -> None:
         if isinstance(work, Halt):
+            self.troubles.discard(work.feed.name)
             if work.trouble:
+                self.troubles.add(work.feed.name)
                 click.echo(f"khien: {printable(work.feed.name)}: {printable(work.trouble)}", err=True)
             return
+        self.troubles.discard(work.feed.name)
         self._rows[work.feed.name] = self._rows.get(work.feed.name, 0) + work.read
         now = time.monotonic()
         if now - self._last >= _SAID:
             self._last = now
-            self._tell(work.feed.name, now)
+            self._tell(work.feed.name, now, self._left(work, now))
 
-    def _tell(self, name: str, now: float) -> None:
+    def _tell(self, name: str, now: float, left: float | None = None) -> None:
         rows = self._rows[name]
         rate = rows / max(now - self._started, 1e-9)
-        counts = {"rows": number(rows, self._language), "rate": number(rate, self._language)}
-        _say("source-at", self._language, source=printable(name), **counts)
+        said = {"source": printable(name), "rows": number(rows, self._language), "rate": number(rate, self._language)}
+        if left is None:
+            _say("source-at", self._language, **said)
+        else:
+            _say("source-left", self._language, **said, seconds=number(left, self._language))
+
+    def _left(self, work: Work, now: float) -> float | None:
+        """Seconds until the source has come to its end; None where that is not in sight."""
+        name, source = work.feed.name, work.feed.source
+        if not isinstance(source, Files):
+            return None
+        bytes_of = sizes(source.paths)
+        done = done_of(bytes_of, work.cursor)
+        begun, since = self._begun.setdefault(name, (done, now))
+        if None in bytes_of or done <= begun:
+            return None
+        return (sum(filter(None, bytes_of)) - done) * (now - since) / (done - begun)
 
     def sum_up(self, feeds: Sequence[Feed], store: Store) -> None:
         """At the end: what was read, and what is there now."""

@@ -1,36 +1,54 @@
 """The site and the report as child processes: what answers HTTP never holds what writes."""
 
 import contextlib
-import ctypes
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
+from threading import Event
+from typing import NamedTuple
 
 import msgspec
 
-from khien.app import SERVING, Serving, Site
-from khien.errors import ConfigError, UnavailableError
+from khien.app import SERVING, SHIPPED, Serving, Site, end_with_parent
+from khien.errors import UnavailableError
 
 _PATIENCE = 60.0  # seconds in which the site must answer
 _GLANCE = 0.05
-_PR_SET_PDEATHSIG = 1  # prctl(2)
+PACKAGE = Path(__file__).resolve().parents[2]  # the folder that holds khien
+
+
+class Served(NamedTuple):
+    """A site that answers. address: as a browser takes it."""
+
+    address: str
+    child: subprocess.Popen[bytes]
+
+    def wait(self, stop: Event) -> None:
+        """Until told to stop. UnavailableError: the site has ended by itself."""
+        while not stop.wait(1):
+            if self.child.poll() is not None:
+                raise UnavailableError(
+                    f"the site at {self.address} has ended (status {self.child.returncode}): run again"
+                )
 
 
 @contextlib.contextmanager
-def site(data: Path, protect: Path | None, site: Site, *, replay: bool) -> Generator[str]:
-    """Serves the site until the end of the block; yields its address. UnavailableError: it does not come up."""
-    host, port = _address(site.listen)
-    told = _tell(Serving(data=str(data), protect=str(protect or ""), site=site, replay=replay))
-    command = ("granian", "--interface", "asgi", "--factory", "khien.web.site:serve", "--host", host, "--port", port)
-    child = _start((*command, "--workers", "1", "--no-ws", "--log-level", "warning"), told)
+def site(data: Path, protect: Path | None, site: Site, *, replay: bool) -> Generator[Served]:
+    """Serves the site until the end of the block. UnavailableError: it does not come up."""
+    host, port = site.address
+    _expect_free(host, port)
+    told = _tell(Serving(data=str(data.resolve()), protect=_absolute(protect), site=site, replay=replay))
+    listen = ("--host", host, "--port", str(port), "--working-dir", str(PACKAGE), "--workers", "1")
+    served = ("granian", "--interface", "asgi", *listen, "--no-ws", "--log-level", "warning", "--factory")
+    child = _start((*served, "khien.web.site:serve"), told)
     try:
-        _expect_answer(child, host, int(port))
-        yield f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+        _expect_answer(child, host, port)
+        yield Served(f"http://{f'[{host}]' if ':' in host else host}:{port}/", child)
     finally:
         child.terminate()
         try:
@@ -43,20 +61,13 @@ def site(data: Path, protect: Path | None, site: Site, *, replay: bool) -> Gener
 
 def report(data: Path, protect: Path | None, folder: Path, *, replay: bool) -> None:
     """Writes the site's pages as files. UnavailableError: that did not succeed; what the child said is shown."""
-    told = _tell(Serving(data=str(data), protect=str(protect or ""), site=Site(), replay=replay))
+    told = _tell(Serving(data=str(data.resolve()), protect=_absolute(protect), site=Site(), replay=replay))
     try:
         child = _start(("khien.web.report", str(folder)), told)
         if child.wait():
             raise UnavailableError(f"{folder}: the report could not be written")
     finally:
         told.unlink(missing_ok=True)
-
-
-def _address(listen: str) -> tuple[str, str]:
-    host, colon, port = listen.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65535:
-        raise ConfigError(f"site: listen is {listen!r}: give host:port, for example 127.0.0.1:8460")
-    return host.strip("[]") or "127.0.0.1", port
 
 
 def _tell(serving: Serving) -> Path:
@@ -66,22 +77,31 @@ def _tell(serving: Serving) -> Path:
     return path
 
 
+def _absolute(protect: Path | None) -> str:
+    return "" if protect is None else str(protect) if str(protect) in SHIPPED else str(protect.resolve())
+
+
 def _start(module: Sequence[str], told: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", *module],
+        [sys.executable, "-P", "-m", *module],  # -P: what lies in the current directory is no module of ours
         env=os.environ | {SERVING: str(told)},
         stdin=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for us: the site goes when we let it go, with its workers
-        preexec_fn=_ends_with_parent(),
+        preexec_fn=end_with_parent,
     )
 
 
-def _ends_with_parent() -> Callable[[], object] | None:
-    """What a child does first, so that it stops when its parent is killed; only Linux has a way."""
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None).prctl
-    return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def _expect_free(host: str, port: int) -> None:
+    """UnavailableError: somebody listens there already, whom granian would share the port with."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise UnavailableError(
+                f"the site cannot listen on {host}:{port} ({error.strerror}): give another [site] listen, or --listen"
+            ) from error
 
 
 def _expect_answer(child: subprocess.Popen[bytes], host: str, port: int) -> None:

@@ -6,8 +6,10 @@ import click
 import msgspec
 
 from khien import app, words
-from khien.errors import Error
+from khien.errors import CustodyError, Error
 from khien.model import Finding, SourceState
+from khien.pipeline import Feed
+from khien.sources.files import STANDARD_INPUT, Files
 from khien.words import number, printable
 
 
@@ -45,22 +47,42 @@ def status(asked: Path | None, format: str, language: str) -> int:
 
 def doctor(config: Path | None, data: Path | None, deep: bool, language: str) -> int:
     """Checks a configuration and its data directory; a line for all that is wrong, with its cure; 1 if anything is."""
-    wrong = 0
+    place, problems = data, list[str]()
     try:
         made = app.load_config(config)
         place = data or made.data
-        click.echo(words.phrase("config-good", language, count=number(len(made.feeds), language)))
+        problems += [f"{feed.name}: {path}: there is no such file" for feed in made.feeds for path in _missing(feed)]
+        if config is None and not app.CONFIG.exists():
+            click.echo(words.phrase("no-config", language))
+        else:
+            click.echo(words.phrase("config-good", language, count=number(len(made.feeds), language)))
     except Error as error:
-        place = data
-        wrong += len(str(error).splitlines())
-        for line in str(error).splitlines():
-            click.echo(printable(line))
-    if place is None or not place.exists():
-        click.echo(words.phrase("no-place", language, path=printable(str(place or "-"))))
-        return 1 if wrong else 0
-    with app.store(place) as store:
-        for problem in store.check(deep=deep):
-            wrong += 1
-            click.echo(printable(f"{problem.place}: {problem.what}: {problem.cure}"))
-    click.echo(words.phrase("doctor-well" if not wrong else "doctor-wrong", language, count=number(wrong, language)))
-    return 1 if wrong else 0
+        problems += str(error).splitlines()
+    if place is not None and app.is_place(place):
+        problems += _wrong(place, deep)
+    elif place is not None:
+        click.echo(words.phrase("no-place", language, path=printable(str(place))))
+    for each in problems:
+        click.echo(printable(each))
+    if problems:
+        click.echo(words.phrase("doctor-wrong", language, count=number(len(problems), language)))
+    elif place is not None and app.is_place(place):
+        click.echo(words.phrase("doctor-well", language))
+    return 1 if problems else 0
+
+
+def _missing(feed: Feed) -> list[str]:
+    """The files of a source that are not there."""
+    if not isinstance(feed.source, Files):
+        return []
+    return [path for path in feed.source.paths if path != STANDARD_INPUT and not Path(path).exists()]
+
+
+def _wrong(place: Path, deep: bool) -> list[str]:
+    """What is wrong with a data directory, each with its cure."""
+    try:
+        with app.store(place) as store:
+            standing = [f"{each.id}: {each.trouble}" for each in store.find(SourceState, limit=10_000) if each.trouble]
+            return [*standing, *(f"{each.place}: {each.what}: {each.cure}" for each in store.check(deep=deep))]
+    except CustodyError as error:
+        return [str(error)]

@@ -114,11 +114,11 @@ def parse_lures(text: bytes, name: str) -> tuple[LureGroup, ...]:
 
 
 def _read(kind: type[R], check: Callable[[R, _Faults], None], text: bytes, name: str) -> R:
-    decoded, table = _table(text, name)
+    decoded, tables = table(text, name)
     faults = _Faults()
     record = None
     with suppress(_TooMany):
-        record = _record(kind, table, (), faults)
+        record = _record(kind, tables, (), faults)
         if record is not None:
             check(record, faults)
     if record is None or faults.count:
@@ -141,8 +141,8 @@ def members(pattern: str) -> Iterator[str]:
             yield match["head"] + member + match["tail"]
 
 
-def _table(text: bytes, name: str) -> tuple[str, dict[str, Any]]:
-    """The document as text and as nested tables."""
+def table(text: bytes, name: str) -> tuple[str, dict[str, Any]]:
+    """A TOML document as text and as nested tables. ConfigError: it is none, or made to take hours."""
     if len(text) > LARGEST_FILE:
         raise ConfigError(f"{name}: {len(text)} bytes, at most {LARGEST_FILE} are read: split the file")
     if text.count(b",") > MOST_VALUES:

@@ -5,6 +5,7 @@ array, certstream messages), master-format zones, hosts files, AdBlock lists, Pa
 zstd, bzip2 or xz, of any number of members. Memory is bounded by ``page_bytes``, not by the length of a file or line.
 """
 
+import hashlib
 import lzma
 import select
 import sys
@@ -52,7 +53,8 @@ _WAITS = 64
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True):
     """Where to go on. file: index of the path; offset: bytes of its text (rows, for Parquet) that are done with; read:
-    bytes of the file itself that were taken for it; cut: offset lies in a line too long to hold."""
+    bytes of the file itself that were taken for it; cut: offset lies in a line too long to hold; paths: digest of those
+    that were read, as far as they were."""
 
     file: int = 0
     offset: int = 0
@@ -60,6 +62,7 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
     layout: Layout | None = None
     state: State = State()
     cut: bool = False
+    paths: str = ""
 
 
 def progress(cursor: bytes) -> tuple[int, int]:
@@ -101,8 +104,17 @@ class Files:
     def read(self, cursor: bytes | None, /) -> Iterator[Page]:
         """Pages behind cursor. InputError: a path that cannot be read; FormatError: one that is not what it seems."""
         at = Cursor() if cursor is None else _decoded(cursor)
+        if at.paths not in ("", self._read_so_far(at)):
+            raise InputError("the paths that were read have changed: add new ones behind them, or give another name")
         for index in range(at.file, len(self.paths)):
             yield from self._file(self.paths[index], at if index == at.file else Cursor(file=index))
+
+    def _read_so_far(self, at: Cursor) -> str:
+        paths = self.paths[: at.file + bool(at.offset or at.read)]
+        return hashlib.sha256("\0".join(paths).encode(errors="surrogateescape")).hexdigest()[:16]
+
+    def _encoded(self, at: Cursor) -> bytes:
+        return msgspec.json.encode(msgspec.structs.replace(at, paths=self._read_so_far(at)))
 
     def _file(self, path: str, at: Cursor) -> Iterator[Page]:
         label = "standard input" if path == STANDARD_INPUT else path
@@ -149,7 +161,7 @@ class Files:
             here = Cursor(at.file, offset, packed.taken, layout, state, cut)
             done = Cursor(at.file + 1) if ended and not full else here
             if offset > before or ended:  # else a line or record goes on behind the block
-                yield Page(page.names(), msgspec.json.encode(done), page.skipped(packed.path))
+                yield Page(page.names(), self._encoded(done), page.skipped(packed.path))
 
     def _parquet(self, packed: "_Packed", at: Cursor) -> Iterator[Page]:
         """One column of text and one of times, as lines of text, because that is what the kernel takes."""
@@ -173,11 +185,11 @@ class Files:
                         done += batch.num_rows
                         cursor = Cursor(at.file, done, size * done // max(file.metadata.num_rows, 1))
                         if page is not None:
-                            yield Page(page.names(), msgspec.json.encode(cursor), page.skipped(packed.path))
+                            yield Page(page.names(), self._encoded(cursor), page.skipped(packed.path))
         except (pa.ArrowException, OSError, MemoryError, ValueError, LookupError) as error:
             raise FormatError(f"is no whole Parquet file ({_first_line(error)}): write it anew") from error
         nothing = rows.Rows(b"", timed=False)
-        yield Page(nothing.names(), msgspec.json.encode(Cursor(at.file + 1)), nothing.skipped(packed.path))
+        yield Page(nothing.names(), self._encoded(Cursor(at.file + 1)), nothing.skipped(packed.path))
 
 
 class _Packed:

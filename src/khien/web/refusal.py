@@ -8,12 +8,12 @@ from litestar import Request, Response
 from litestar.connection import ASGIConnection
 from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import MediaType
-from litestar.exceptions import HTTPException, NotFoundException, PermissionDeniedException
+from litestar.exceptions import HTTPException, InternalServerException, NotFoundException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Message, Scope
 
 from khien import words
-from khien.errors import InputError, UnavailableError
+from khien.errors import ConfigError, CustodyError, InputError, UnavailableError
 from khien.web.pages import preferred
 from khien.web.render import Frame
 
@@ -85,13 +85,15 @@ class Refusals:
 def _read(error: Exception) -> tuple[int, str]:
     """Status, and what a program is told."""
     match error:
+        case InternalServerException() if "disconnected" in error.detail:  # Litestar's word for it; no fault of ours
+            return 400, "the body broke off: send it again"
         case HTTPException():
             return error.status_code, error.detail
-        case InputError():  # what it says names places on this machine
+        case InputError() if not isinstance(error, ConfigError):  # what it says names places on this machine
             return 400, "nothing here answers to that: look at what you asked for"
         case RecursionError():  # what the JSON decoder says of brackets within brackets
             return 400, "the body is nested too deeply: send an object with a text"
-        case UnavailableError():
+        case UnavailableError() | ConfigError() | CustodyError():
             return 503, "not available just now: try again in a minute"
         case _:
             return 500, "a fault of ours: try again"

@@ -111,11 +111,12 @@ def told() -> Serving:
 
 def serve() -> Litestar:
     """For granian: the site as who started it asks for it."""
+    app.end_with_parent()  # a worker of granian's, whose parent may be killed
     asked = told()
     detector = app.lookalike(Path(asked.protect) if asked.protect else None)
     labels = {each.id: each.label for each in detector.register.names}
-    host, _, port = asked.site.listen.rpartition(":")
-    local = (f"localhost:{port}",) if host in ("127.0.0.1", "[::1]") else ()
-    hosts = (asked.site.listen, *local, *asked.site.hosts)
+    host, port = asked.site.address
+    local = (f"localhost:{port}",) if host in ("127.0.0.1", "::1") else ()
+    hosts = (f"[{host}]:{port}" if ":" in host else f"{host}:{port}", *local, *asked.site.hosts)
     store = app.store(Path(asked.data))
     return create(store, detector, labels, hosts, replay=asked.replay, contact=asked.site.contact)

@@ -183,7 +183,7 @@ def answer(detector: Detector, text: str, at: datetime) -> Answer:
     """A batch of one through a detector of names. ObservableError: there is no name in text."""
     name = canon.domain(canon.host_of(text))
     batch = pa.record_batch([[name], pa.nulls(1, schema.TIME)], schema=schema.NAMES)
-    found = triage.findings(detector(batch.select(detector.reads.names)), source="", at=at)
+    found = triage.findings([detector(batch.select(detector.reads.names))], source="", at=at)
     ranked = sorted(found, key=lambda finding: -finding.score)
     return Answer(
         name=name,

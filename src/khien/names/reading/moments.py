@@ -8,6 +8,7 @@ from khien.compiled import inner
 
 NO_TIME = -9223372036854775808  # no moment: a null in the column
 _DAY = 86_400_000_000
+_FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999  # of the years 1 and 9999: what a datetime holds
 
 
 @inner
@@ -27,7 +28,9 @@ def moment(text: Any, begin: int, end: int) -> int:
     if end - begin == 10:
         return midnight
     clock = _clock(text, begin + 10, end)
-    return NO_TIME if clock == NO_TIME else midnight + clock
+    if clock == NO_TIME or not _FIRST <= midnight + clock <= _LAST:  # a zone may carry it out of the calendar
+        return NO_TIME
+    return midnight + clock
 
 
 @inner

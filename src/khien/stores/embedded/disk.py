@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import apsw
+import pyarrow as pa
 import pyarrow.fs
 
 from khien.errors import ConfigError, CustodyError, Error, UnavailableError
@@ -34,8 +35,6 @@ class Disk(Protocol):
     def sync_folder(self, path: str, /) -> None:
         """The files that a folder names are durable when this answers, their contents apart."""
         ...
-
-    def rename(self, old: str, new: str, /) -> None: ...
 
     def remove(self, path: str, /) -> None:
         """A file that is not there is removed."""
@@ -85,14 +84,7 @@ class Local:
             os.fsync(file.fileno())
 
     def sync_folder(self, path: str, /) -> None:
-        folder = os.open(self.root / path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-    def rename(self, old: str, new: str, /) -> None:
-        (self.root / old).replace(self.root / new)
+        _sync_folder(self.root / path)
 
     def remove(self, path: str, /) -> None:
         (self.root / path).unlink(missing_ok=True)
@@ -102,6 +94,7 @@ class Local:
         for each in (*reversed(folder.parents), folder):  # pathlib gives parents another mode than asked for
             if not each.is_dir():
                 each.mkdir(mode=0o700, exist_ok=True)
+                _sync_folder(each.parent)
 
     def list(self, path: str, /) -> list[str]:
         folder = self.root / path
@@ -122,7 +115,18 @@ class Local:
         return room.f_bavail * room.f_frsize
 
     def _open(self, path: str, flags: int):
-        return open(os.open(self.root / path, flags | os.O_CLOEXEC, 0o600), "wb" if flags & os.O_WRONLY else "rb")
+        return open(
+            os.open(self.root / path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600),
+            "wb" if flags & os.O_WRONLY else "rb",
+        )
+
+
+def _sync_folder(folder: Path) -> None:
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 _P = ParamSpec("_P")
@@ -130,6 +134,7 @@ _S = TypeVar("_S", bound="_OnDisk")
 _A = TypeVar("_A")
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_CRAMPED = 1 << 20  # bytes
 _FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
@@ -145,24 +150,34 @@ def translated(verb: Callable[Concatenate[_S, _P], _A]) -> Callable[Concatenate[
     def told(self: _S, *args: _P.args, **kwargs: _P.kwargs) -> _A:
         try:
             return verb(self, *args, **kwargs)
-        except (OSError, apsw.Error) as error:
-            raise _ours(error, str(self.disk)) from error
+        except (OSError, apsw.Error, pa.ArrowException) as error:
+            raise _ours(error, self.disk) from error
 
     return told
 
 
-def _ours(error: OSError | apsw.Error, place: str) -> Error:
-    number = error.errno if isinstance(error, OSError) else None
-    if number in _FULL or isinstance(error, apsw.FullError):
+def _ours(error: Exception, disk: Disk) -> Error:
+    place, number = str(disk), error.errno if isinstance(error, OSError) else None
+    cramped = (
+        isinstance(error, apsw.IOError) and _free(disk) < _CRAMPED
+    )  # SQLite does not say why it cannot grow a file
+    if number in _FULL or isinstance(error, apsw.FullError) or cramped:
         return UnavailableError(f"{place}: the disk is full: make room, then run again; nothing saved is lost")
     if number in _FORBIDDEN or isinstance(error, apsw.ReadOnlyError | apsw.PermissionsError):
         return ConfigError(f"{place} may not be written: give its owner the right to, or name another directory")
     if isinstance(error, NotADirectoryError | FileExistsError):
         return ConfigError(f"{place} is no directory: name one, or a place where one can be made")
-    if isinstance(error, apsw.CorruptError | apsw.NotADBError | FileNotFoundError):
-        return CustodyError(f"{place} is damaged ({error}): stop Khiên, copy the directory, then run khien doctor")
+    if isinstance(error, apsw.CorruptError | apsw.NotADBError | FileNotFoundError | pa.ArrowInvalid):
+        return CustodyError(f"{place} is damaged ({error}): stop Khiên, keep a copy, restore the last backup")
     if isinstance(error, apsw.CantOpenError):
         return UnavailableError(f"{place} cannot be opened: see that its disk is well and may be written, try again")
     if isinstance(error, apsw.BusyError | apsw.LockedError):
         return UnavailableError(f"{place}: another process keeps writing: try again later")
     return UnavailableError(f"{place}: the disk fails ({error}): check it, then run again; nothing saved is lost")
+
+
+def _free(disk: Disk) -> int:
+    try:
+        return disk.free()
+    except OSError:
+        return _CRAMPED

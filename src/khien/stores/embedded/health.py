@@ -8,7 +8,7 @@ from typing import NamedTuple
 import apsw
 
 from khien.stores.embedded import parts
-from khien.stores.embedded.base import FILE, rows_of, value_of
+from khien.stores.embedded.database import FILE, rows_of, value_of
 from khien.stores.embedded.disk import Disk, Local
 
 LEAST_FREE = 1 << 30  # bytes; below, a day of names may not fit
@@ -43,9 +43,11 @@ def problems(connection: apsw.Connection, disk: Disk, *, deep: bool) -> Iterator
     for digest, size in rows_of(connection, "SELECT digest, size FROM _blobs"):
         yield from _file(disk, f"blobs/{digest[:2]}/{digest}", size, bytes.fromhex(digest) if deep else None)
     if isinstance(disk, Local) and (mode := stat.S_IMODE(disk.root.stat().st_mode)) & 0o077:
-        yield Problem("", f"others on this machine may look inside (mode {mode:o})", f"chmod 700 {disk}")
+        yield Problem(str(disk), f"others on this machine may look inside (mode {mode:o})", f"chmod 700 {disk}")
     if disk.free() < LEAST_FREE:
-        yield Problem("", f"{disk.free() >> 20} MiB are free", "make room, or expire tables")
+        yield Problem(
+            str(disk), f"{disk.free() >> 20} MiB are free", "make room, or let rows expire: [keep] in the configuration"
+        )
 
 
 def _file(disk: Disk, path: str, size: int, digest: bytes | None) -> Iterator[Problem]:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import sleep
@@ -25,7 +26,7 @@ class Lock:
         """ConflictError: another process holds it. ConfigError: the directory cannot be written to."""
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file = os.open(self.directory / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            file = os.open(self.directory / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise ConfigError(
                 f"{self.directory} may not be written ({error.strerror}): give its owner the right to, or name another"
@@ -34,7 +35,7 @@ class Lock:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
-            except OSError as error:
+            except BlockingIOError as error:
                 if left:
                     sleep(_GLANCE)  # who only asks for the holder is gone by then
                     continue
@@ -43,8 +44,14 @@ class Lock:
                 raise ConflictError(
                     f"{self.directory} is in use by process {holder or 'unknown'}: stop that, or name another directory"
                 ) from error
-        os.truncate(file, 0)
-        os.pwrite(file, b"%d\n" % os.getpid(), 0)
+            except OSError as error:
+                os.close(file)
+                raise ConfigError(
+                    f"{self.directory} cannot be locked ({error.strerror}): name a directory on a disk of this machine"
+                ) from error
+        with suppress(OSError):  # who holds it is a help, no more
+            os.truncate(file, 0)
+            os.pwrite(file, b"%d\n" % os.getpid(), 0)
         self._held = file
         return self
 
@@ -59,7 +66,7 @@ class Lock:
 def holder(directory: Path) -> int | None:
     """The process that holds the lock of a place; None where nobody does."""
     try:
-        file = os.open(directory / FILE, os.O_RDONLY | os.O_CLOEXEC)
+        file = os.open(directory / FILE, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
     try:

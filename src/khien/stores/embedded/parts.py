@@ -6,6 +6,7 @@ are in no file that is in use.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 
 from khien import schema
 from khien.stores.embedded import index
-from khien.stores.embedded.base import rows_of, value_of
+from khien.stores.embedded.database import rows_of, value_of
 from khien.stores.embedded.disk import Disk
 
 GROUP = 1 << 15  # rows read to get at one
@@ -29,7 +30,7 @@ _COLUMNS = "file, path, tbl, rows, size, memory, sha256, oldest, newest, looked_
 
 
 class File(NamedTuple):
-    """A Parquet file. size, memory: its bytes, on disk and in Arrow; oldest, newest: see base.MIGRATIONS."""
+    """A Parquet file. size, memory: its bytes, on disk and in Arrow; oldest, newest: see database.MIGRATIONS."""
 
     file: int | None
     path: str
@@ -82,6 +83,9 @@ def micros(time: datetime) -> int:
 def time_of(columns: pa.Schema) -> str | None:
     """The column by which a table ages: its first of schema.TIME."""
     return next((field.name for field in columns if field.type == schema.TIME), None)
+
+
+NAME = re.compile(r"[0-9a-f]{24}-[0-9a-f]{24}\.parquet(\.\w+)?")  # of a file of rows, and of what it is looked up by
 
 
 def folder(table: str) -> str:

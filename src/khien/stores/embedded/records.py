@@ -19,7 +19,7 @@ import msgspec
 
 from khien.errors import ContractError, InputError
 from khien.model import Record
-from khien.stores.embedded.base import rows_of, value_of
+from khien.stores.embedded.database import rows_of, value_of
 
 R = TypeVar("R", bound=Record)
 

@@ -20,7 +20,7 @@ from khien.contracts import Landed
 from khien.errors import ConflictError, ContractError, CustodyError, InputError
 from khien.model import Expiry, Record
 from khien.stores.embedded import health, parts, records, upkeep
-from khien.stores.embedded.base import Base, rows_of, value_of
+from khien.stores.embedded.database import Database, rows_of, value_of
 from khien.stores.embedded.disk import Disk, Local, translated
 
 R = TypeVar("R", bound=Record)
@@ -52,12 +52,12 @@ class Embedded:
     clock: Callable[[], datetime]
     grace: timedelta = timedelta(minutes=10)
     large: int = 32 << 20
-    _base: Base = field(init=False, repr=False, compare=False)
+    _database: Database = field(init=False, repr=False, compare=False)
     _staged: dict[tuple[str, str], _Staged] = field(default_factory=dict, init=False, repr=False, compare=False)
     _files: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_base", Base(self.disk))
+        object.__setattr__(self, "_database", Database(self.disk))
 
     @classmethod
     def at(cls, directory: Path, clock: Callable[[], datetime]) -> "Embedded":
@@ -75,7 +75,7 @@ class Embedded:
     @translated
     def close(self) -> None:
         """Lets go of the files; they are opened again when used again."""
-        self._base.close()
+        self._database.close()
 
     @translated
     def land(self, table: str, rows: pa.RecordBatch, /, *, id: str) -> Landed:
@@ -83,12 +83,12 @@ class Embedded:
         self._admit(table, rows.schema)
         with self._files:
             now = parts.micros(self.clock())
-            upkeep.compact(self._base, self.disk, table, self.large, now)
-            upkeep.clear(self._base, self.disk, now - self.grace // timedelta(microseconds=1), self._staged_paths())
+            upkeep.compact(self._database, self.disk, table, self.large, now)
+            upkeep.clear(self._database, self.disk, now - self.grace // timedelta(microseconds=1), self._staged_paths())
             whole = pa.table(rows)
             content = parts.encoded(whole)
             file = parts.described(table, id, whole, content)
-            with self._base.reading() as connection:
+            with self._database.reading() as connection:
                 known = value_of(connection, "SELECT digest FROM _parts WHERE tbl = ? AND id = ?", table, id)
             if known == file.sha256:
                 self._staged[table, id] = _Staged(None, rows.num_rows, file.sha256)
@@ -101,7 +101,7 @@ class Embedded:
         """Makes a table known, and its folder, before anything is in it."""
         if not _TABLE.fullmatch(table):
             raise ContractError(f"{table!r} is no name of a table: small letters, digits, - and _, at most 64")
-        with self._base.reading() as connection:
+        with self._database.reading() as connection:
             kept = value_of(connection, "SELECT schema FROM _tables WHERE name = ?", table)
         known = None if kept is None else pa.ipc.read_schema(pa.py_buffer(kept))
         if known is not None and known.equals(columns):
@@ -111,7 +111,7 @@ class Embedded:
         self.disk.make_folder(parts.folder(table))
         self.disk.sync_folder("tables")
         self.disk.sync_folder("")
-        with self._base.writing() as connection:
+        with self._database.writing() as connection:
             connection.execute(
                 "INSERT INTO _tables VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET schema = excluded.schema",
                 (table, columns.serialize().to_pybytes()),
@@ -149,7 +149,7 @@ class Embedded:
 
     @contextmanager
     def _saving(self, expect: int | None) -> Generator[apsw.Connection]:
-        with self._base.writing() as connection:
+        with self._database.writing() as connection:
             met = value_of(connection, "SELECT version FROM _place")
             if expect not in (None, met):
                 raise ConflictError(f"{self.disk} moved from version {expect} to {met}: read again, decide again")
@@ -180,13 +180,13 @@ class Embedded:
     @translated
     def version(self) -> int:
         """contracts.Store.version"""
-        with self._base.reading() as connection:
+        with self._database.reading() as connection:
             return value_of(connection, "SELECT version FROM _place")
 
     @translated
     def cursor(self, source: str, /) -> bytes | None:
         """contracts.Store.cursor"""
-        with self._base.reading() as connection:
+        with self._database.reading() as connection:
             return value_of(connection, "SELECT cursor FROM _cursors WHERE source = ?", source)
 
     @translated
@@ -196,7 +196,7 @@ class Embedded:
         return parts.dataset(self.disk, columns, files)
 
     def _visible(self, table: str, since: datetime | None = None) -> tuple[pa.Schema, list[parts.File]]:
-        with self._base.reading() as connection:
+        with self._database.reading() as connection:
             columns = parts.schema_of(connection, table)
             if columns is None:
                 raise ContractError(f"there is no table {table!r} in {self.disk}")
@@ -210,7 +210,10 @@ class Embedded:
         columns, files = self._visible(table)
         if column not in columns.names:
             raise ContractError(f"table {table} has no column {column!r}, only {', '.join(columns.names)}")
-        wanted = values.cast(columns.field(column).type).unique().drop_null()
+        try:
+            wanted = values.cast(columns.field(column).type).unique().drop_null()
+        except pa.ArrowException as error:
+            raise ContractError(f"{column} of {table} cannot be looked up by {values.type}: {error}") from error
         indexed = [file for file in files if file.looked_up == column]
         others = parts.dataset(self.disk, columns, [file for file in files if file.looked_up != column])
         tables = [parts.taken(self.disk, columns, file, wanted) for file in indexed]
@@ -242,10 +245,10 @@ class Embedded:
     def _asking(self, kind: type[Record]) -> Generator[apsw.Connection | None]:
         """None: nothing of that kind was ever saved, and nothing is made for it."""
         ready = records.kind_of(kind)
-        with self._base.reading() as connection:
+        with self._database.reading() as connection:
             prepared = records.is_prepared(connection, ready)
             if prepared is False:
-                with self._base.writing():
+                with self._database.writing():
                     records.prepare(connection, ready)
             yield connection if prepared is not None else None
 
@@ -257,7 +260,7 @@ class Embedded:
             return digest
         path = _blob(digest)
         folder = path.rpartition("/")[0]
-        with self._base.writing() as connection:
+        with self._database.writing() as connection:
             beside = "SELECT 1 FROM _blobs WHERE digest BETWEEN ? AND ? LIMIT 1"
             made = not rows_of(connection, beside, digest[:2], digest[:2] + "g")
             self.disk.make_folder(folder)
@@ -282,34 +285,34 @@ class Embedded:
         return blob
 
     def _knows(self, digest: str) -> bool:
-        with self._base.reading() as connection:
+        with self._database.reading() as connection:
             return value_of(connection, "SELECT 1 FROM _blobs WHERE digest = ?", digest) is not None
 
     @translated
     def expire(self, table: str, before: datetime, /) -> Expiry:
         """contracts.Store.expire"""
         with self._files:
-            return upkeep.expire(self._base, self.disk, table, before, self._staged_paths())
+            return upkeep.expire(self._database, self.disk, table, before, self._staged_paths())
 
     @translated
     def sweep(self) -> int:
         """Removes what a crash left behind, and answers how many files that were: for who has just taken the lock."""
         with self._files:
-            upkeep.clear(self._base, self.disk, parts.EXPIRED + 1, set())
-            with self._base.reading() as connection:
+            upkeep.clear(self._database, self.disk, parts.EXPIRED + 1, set())
+            with self._database.reading() as connection:
                 tables = list(parts.tables(connection))
-            return sum(upkeep.sweep(self._base, self.disk, table, self._staged_paths()) for table in tables)
+            return sum(upkeep.sweep(self._database, self.disk, table, self._staged_paths()) for table in tables)
 
     @translated
     def check(self, *, deep: bool = False) -> list[health.Problem]:
         """What is wrong here; deep: every file is read and held against its digest."""
-        with self._base.reading() as connection:
+        with self._database.reading() as connection:
             return list(health.problems(connection, self.disk, deep=deep))
 
     @translated
     def usage(self) -> Mapping[str, int]:
         """Bytes by what they are for: each table, ``records``, ``blobs``, and ``replaced`` files that wait to go."""
-        with self._base.reading() as connection:
+        with self._database.reading() as connection:
             return health.usage(connection, self.disk)
 
 

@@ -15,20 +15,20 @@ from khien import schema
 from khien.errors import ConflictError, ContractError
 from khien.model import Expiry
 from khien.stores.embedded import parts, records
-from khien.stores.embedded.base import Base, rows_of
+from khien.stores.embedded.database import Database, rows_of
 from khien.stores.embedded.disk import Disk
 
 WIDTH = 8  # files of about one size that become one
 _TIER = 3  # bits: files are of about one size when they are of the same power of eight
 
 
-def compact(base: Base, disk: Disk, table: str, enough: int, at: int) -> None:
+def compact(database: Database, disk: Disk, table: str, enough: int, at: int) -> None:
     """Merges one group of small files of a table, if there is one; what is merged has less than twice enough bytes.
 
     Files merge with others of about their size, so that a row is written a few times, however small it came. Another
     who changes the parts meanwhile wins: then what was merged stays unused until it is swept away.
     """
-    with base.reading() as connection:
+    with database.reading() as connection:
         small = parts.in_use(connection, table, "memory < ?", enough)
         files = _group(small, enough)
         if not files:
@@ -37,7 +37,7 @@ def compact(base: Base, disk: Disk, table: str, enough: int, at: int) -> None:
         known = parts.parts_in(connection, files)
     assert columns is not None  # it has files
     rewrite = parts.rewritten(disk, columns, files, known)
-    with base.writing() as connection:
+    with database.writing() as connection:
         parts.swapped(connection, rewrite, at)
 
 
@@ -51,12 +51,12 @@ def _group(files: list[parts.File], enough: int) -> list[parts.File]:
     return []
 
 
-def clear(base: Base, disk: Disk, until: int, staged: Set[str]) -> None:
+def clear(database: Database, disk: Disk, until: int, staged: Set[str]) -> None:
     """Removes files that no part has been in since before a time, but not those that are staged again."""
-    with base.reading() as connection:
+    with database.reading() as connection:
         if not rows_of(connection, "SELECT 1 FROM _files WHERE gone < ? LIMIT 1", until):
             return
-    with base.writing() as connection:
+    with database.writing() as connection:
         gone = rows_of(connection, "DELETE FROM _files WHERE gone < ? RETURNING path, looked_up", until)
     for path, looked_up in gone:
         if path not in staged:
@@ -65,26 +65,27 @@ def clear(base: Base, disk: Disk, until: int, staged: Set[str]) -> None:
                 disk.remove(f"{path}.{looked_up}")
 
 
-def sweep(base: Base, disk: Disk, table: str, staged: Set[str]) -> int:
+def sweep(database: Database, disk: Disk, table: str, staged: Set[str]) -> int:
     """Removes the files of a table that nothing refers to, and answers how many; what is gone does not come back."""
     folder = parts.folder(table)
-    with base.reading() as connection:
+    with database.reading() as connection:
         if table not in parts.tables(connection):
             return 0
         paths = rows_of(connection, "SELECT path, looked_up FROM _files WHERE tbl = ?", table)
     known = {path for path, _ in paths} | {f"{path}.{column}" for path, column in paths if column} | staged
-    strays = [path for name in disk.list(folder) if (path := f"{folder}/{name}") not in known]
+    ours = (name for name in disk.list(folder) if parts.NAME.fullmatch(name))  # what others put here stays
+    strays = [path for name in ours if (path := f"{folder}/{name}") not in known]
     for path in strays:
         disk.remove(path)
     disk.sync_folder(folder)
     return len(strays)
 
 
-def expire(base: Base, disk: Disk, table: str, before: datetime, staged: Set[str]) -> Expiry:
+def expire(database: Database, disk: Disk, table: str, before: datetime, staged: Set[str]) -> Expiry:
     """contracts.Store.expire; what is cut off in the middle ends with the next ``clear`` and ``sweep``."""
     until = parts.micros(before)
-    with base.reading() as connection:
-        columns = parts.schema_of(connection, table)
+    with database.reading() as connection:
+        columns = parts.schema_of(connection, table) or schema.TABLES.get(table)
         column = None if columns is None else parts.time_of(columns)
         if columns is None or column is None:
             raise ContractError(f"table {table} cannot expire: it has no column of times, or was never landed")
@@ -96,7 +97,7 @@ def expire(base: Base, disk: Disk, table: str, before: datetime, staged: Set[str
         for file, mine in zip(old, known, strict=True)
     ]
     expiry = _expiry(table, before, rewrites)
-    with base.writing() as connection:
+    with database.writing() as connection:
         if not all(parts.swapped(connection, rewrite, parts.EXPIRED) for rewrite in rewrites):
             raise ConflictError(f"table {table} was changed meanwhile: expire it again")
         connection.execute(
@@ -105,9 +106,12 @@ def expire(base: Base, disk: Disk, table: str, before: datetime, staged: Set[str
         records.prepare(connection, records.kind_of(Expiry))
         records.put(connection, records.kind_of(Expiry), [expiry])
         connection.execute("UPDATE _place SET version = version + 1")
-    clear(base, disk, parts.EXPIRED + 1, staged)
-    sweep(base, disk, table, staged)
-    with base.reading() as connection, suppress(apsw.BusyError):  # who reads keeps the log: no row is in it, only names
+    clear(database, disk, parts.EXPIRED + 1, staged)
+    sweep(database, disk, table, staged)
+    with (
+        database.reading() as connection,
+        suppress(apsw.BusyError),
+    ):  # who reads keeps the log: no row is in it, only names
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
     return expiry
 

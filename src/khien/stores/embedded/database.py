@@ -41,7 +41,7 @@ MIGRATIONS = (
 )
 
 
-class Base:
+class Database:
     """The SQLite file of a place, opened and brought forward when it is first used."""
 
     def __init__(self, disk: Disk) -> None:
