@@ -1,6 +1,7 @@
 """The embedded store beyond what every store is held to: its files, its upkeep, its refusals."""
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -365,3 +366,23 @@ def test_who_scans_while_files_are_merged_sees_every_row_once(tmp_path: Path, cl
     thread.join()
     assert not failures
     assert len(shown(reader)) == 60
+
+
+def test_what_a_sweep_removes_is_not_asked_for_after_a_crash(tmp_path: Path, clock: Clock) -> None:
+    """A process killed in the middle of a commit leaves frames in the log that its index does not know, as long as
+    another process keeps that index alive; when the power goes, the index is made anew, and the frames count."""
+    place, later = tmp_path / "place", tmp_path / "later"
+    index = place / "records.sqlite-shm"
+    with Embedded.at(place, clock) as beside:
+        land(beside, "one", names("a.example"))
+        before = index.read_bytes()
+        with Embedded.at(place, clock) as killed:
+            land(killed, "two", names("b.example"))
+        with index.open("r+b") as file:
+            file.write(before)
+        with Embedded.at(place, clock) as again:
+            assert again.sweep() == 1
+        shutil.copytree(place, later, ignore=shutil.ignore_patterns("*-shm"))
+    with Embedded.at(later, clock) as store:
+        assert shown(store) == ["a.example"]
+        assert not [each for each in store.check() if each.place.startswith("tables")]

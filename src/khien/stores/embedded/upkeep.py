@@ -66,11 +66,17 @@ def clear(database: Database, disk: Disk, until: int, staged: Set[str]) -> None:
 
 
 def sweep(database: Database, disk: Disk, table: str, staged: Set[str]) -> int:
-    """Removes the files of a table that nothing refers to, and answers how many; what is gone does not come back."""
+    """Removes the files of a table that nothing refers to, and answers how many; what is gone does not come back.
+
+    What refers to a file is read in a transaction that writes. A process that was killed in the middle of a commit may
+    have left whole frames in the log which nobody sees while another process keeps the log's index, and which count
+    again when that index is made anew: what is written here takes their place.
+    """
     folder = parts.folder(table)
-    with database.reading() as connection:
+    with database.writing() as connection:
         if table not in parts.tables(connection):
             return 0
+        connection.execute("UPDATE _place SET version = version + 1")  # the same value would write nothing
         paths = rows_of(connection, "SELECT path, looked_up FROM _files WHERE tbl = ?", table)
     known = {path for path, _ in paths} | {f"{path}.{column}" for path, column in paths if column} | staged
     ours = (name for name in disk.list(folder) if parts.NAME.fullmatch(name))  # what others put here stays
