@@ -70,10 +70,8 @@ def strongest(store: Store) -> Finding | None:
     Of the highest few one is chosen beside which something known good can be shown, so that its story tells both.
     """
     found = store.find(Finding, order="-score", limit=PAGE, suppressed=False, state=_OPEN)
-    told = {
-        claim: bool(store.find(Finding, limit=1, claim=claim, suppressed=True)) for claim in {f.claim for f in found}
-    }
-    return next((each for each in found if told[each.claim]), found[0] if found else None)
+    known = {each.claim for each in store.find(Finding, order="-score", limit=PAGE, suppressed=True)}
+    return next((each for each in found if each.claim in known), found[0] if found else None)
 
 
 def listing(store: Store, query: Query) -> Listing:
