@@ -17,8 +17,8 @@ from khien.model import Finding
 
 PICTURES = Path(__file__).parent.parent / "docs/pictures"
 SHOTS = {  # file to page, width and height in pixels, colours
-    "picture-vi": ("vi/", 1000, 1260, "light"),
-    "picture-en": ("en/", 1000, 1260, "light"),
+    "picture-vi": ("vi/", 1000, 1480, "light"),
+    "picture-en": ("en/", 1000, 1480, "light"),
     "story-vi": ("vi/findings/{id}", 1000, 900, "light"),
     "story-en": ("en/findings/{id}", 1000, 900, "light"),
     "telephone-vi": ("vi/", 360, 740, "dark"),

@@ -4,7 +4,7 @@ A detector says the same thing of the same observable as often as it sees it; on
 people decided about it is never undone by seeing it again, except that what was gone may come back.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import msgspec
@@ -74,12 +74,9 @@ def findings(batches: Iterable[pa.RecordBatch], *, source: str, at: datetime) ->
         row["techniques"] = tuple(row["techniques"] or ())
         row["span"] = row["span"] and tuple(row["span"])
         row["suppressed"] = bool(row["suppressed"])
-        row["reasons"] = tuple(Reason(code=code, params=dict(params)) for code, params in _reasons(row["reasons"]))
+        row["reasons"] = tuple(
+            Reason(code=each["code"], params=dict(each["params"] or ())) for each in row["reasons"] or ()
+        )
         finding = Finding(**row, source=source, raised=at)
         met[finding.id] = revise(met[finding.id], finding) if finding.id in met else finding
     return list(met.values())
-
-
-def _reasons(reasons: list[dict[str, object]] | None) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    for reason in reasons or ():
-        yield reason["code"], reason["params"] or []  # type: ignore[misc] # Arrow gives what schema.REASON says

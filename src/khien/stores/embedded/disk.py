@@ -115,10 +115,8 @@ class Local:
         return room.f_bavail * room.f_frsize
 
     def _open(self, path: str, flags: int):
-        return open(
-            os.open(self.root / path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600),
-            "wb" if flags & os.O_WRONLY else "rb",
-        )
+        number = os.open(self.root / path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        return open(number, "wb" if flags & os.O_WRONLY else "rb")
 
 
 def _sync_folder(folder: Path) -> None:
@@ -158,9 +156,7 @@ def translated(verb: Callable[Concatenate[_S, _P], _A]) -> Callable[Concatenate[
 
 def _ours(error: Exception, disk: Disk) -> Error:
     place, number = str(disk), error.errno if isinstance(error, OSError) else None
-    cramped = (
-        isinstance(error, apsw.IOError) and _free(disk) < _CRAMPED
-    )  # SQLite does not say why it cannot grow a file
+    cramped = isinstance(error, apsw.IOError) and _free(disk) < _CRAMPED  # SQLite does not say why
     if number in _FULL or isinstance(error, apsw.FullError) or cramped:
         return UnavailableError(f"{place}: the disk is full: make room, then run again; nothing saved is lost")
     if number in _FORBIDDEN or isinstance(error, apsw.ReadOnlyError | apsw.PermissionsError):
