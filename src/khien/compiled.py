@@ -29,6 +29,9 @@ from khien.errors import ContractError
 
 _DTYPES = {
     "u1": np.uint8,
+    "u2": np.uint16,
+    "u4": np.uint32,
+    "u8": np.uint64,
     "i4": np.int32,
     "i8": np.int64,
     "f4": np.float32,

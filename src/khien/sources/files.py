@@ -5,15 +5,11 @@ array, certstream messages), master-format zones, hosts files, AdBlock lists, Pa
 zstd, bzip2 or xz, of any number of members. Memory is bounded by ``page_bytes``, not by the length of a file or line.
 """
 
-import hashlib
-import lzma
-import select
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 import pyarrow as pa
@@ -23,8 +19,7 @@ from khien.contracts import Page
 from khien.errors import ConfigError, FormatError, InputError
 from khien.names.reading import delimited, lists, messages, rows, syntax, zones
 from khien.names.reading.layout import COLUMNS, DATES, FORMATS, HEAD, Layout, State, recognise
-
-STANDARD_INPUT = "-"
+from khien.packed import STANDARD_INPUT, Ahead, Packed, advice, fingerprint, first_line, label, suffix, unpacked
 
 _READERS = {
     "plain": delimited.read,
@@ -35,20 +30,9 @@ _READERS = {
     "hosts": lists.read,
     "adblock": lists.read,
 }
-_MAGIC = {
-    b"\x1f\x8b": "gzip",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"BZh": "bz2",
-    b"\xfd7zXZ\x00": "xz",
-    **{bytes((n,)) + b"\x2a\x4d\x18": "zstd" for n in range(0x50, 0x60)},  # a skippable frame, RFC 8878 section 3.1.2
-}
-_ENDINGS = ("gz", "zst", "bz2", "xz")
-_PARQUET, _ZIP = b"PAR1", b"PK\x03\x04"
+_PARQUET = b"PAR1"
 _PARQUET_FREE, _PARQUET_VALUE = 32 << 20, 1 << 10  # bytes: of any column of a row group, and more for each value
 _PARQUET_ROWS = 1 << 16  # of one page
-_XZ_MEMORY = 1 << 27  # bytes a decoder may take: twice what ``xz -9`` makes it need
-_PATIENCE = 0.02  # seconds that a page waits for more from a pipe; at most _WAITS times
-_WAITS = 64
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True):
@@ -110,33 +94,31 @@ class Files:
             yield from self._file(self.paths[index], at if index == at.file else Cursor(file=index))
 
     def _read_so_far(self, at: Cursor) -> str:
-        paths = self.paths[: at.file + bool(at.offset or at.read)]
-        return hashlib.sha256("\0".join(paths).encode(errors="surrogateescape")).hexdigest()[:16]
+        return fingerprint(self.paths[: at.file + bool(at.offset or at.read)])
 
     def _encoded(self, at: Cursor) -> bytes:
         return msgspec.json.encode(msgspec.structs.replace(at, paths=self._read_so_far(at)))
 
     def _file(self, path: str, at: Cursor) -> Iterator[Page]:
-        label = "standard input" if path == STANDARD_INPUT else path
         try:
-            with closing(_Packed(path)) as packed:
+            with closing(Packed(path)) as packed:
                 if packed.head.startswith(_PARQUET) or self.format == "parquet":
                     yield from self._parquet(packed, at)
                 else:
                     yield from self._text(packed, at)
         except FormatError as error:
-            raise FormatError(f"{label}: {error}") from error
+            raise FormatError(f"{label(path)}: {error}") from error
         except OSError as error:
-            raise InputError(f"{label}: {_advice(error)}") from error
+            raise InputError(f"{label(path)}: {advice(error)}") from error
 
-    def _text(self, packed: "_Packed", at: Cursor) -> Iterator[Page]:
+    def _text(self, packed: Packed, at: Cursor) -> Iterator[Page]:
         """The text of one file, block by block; what one page leaves over begins the next block."""
-        text = _unpacked(packed)
+        text = unpacked(packed)
         layout, offset, state, cut = at.layout, at.offset, at.state, at.cut
         if layout is None:
             head = _head(text, packed.piped)
-            layout = recognise(head, _suffix(packed.path), self.format, self.column)
-            text, offset, state = _Ahead(head[layout.begin :], text), layout.begin, State(line=1 + layout.lines)
+            layout = recognise(head, suffix(packed.path), self.format, self.column)
+            text, offset, state = Ahead(head[layout.begin :], text), layout.begin, State(line=1 + layout.lines)
         else:
             _skip(text, offset)
         block, ended, full = b"", False, False
@@ -163,7 +145,7 @@ class Files:
             if offset > before or ended:  # else a line or record goes on behind the block
                 yield Page(page.names(), self._encoded(done), page.skipped(packed.path))
 
-    def _parquet(self, packed: "_Packed", at: Cursor) -> Iterator[Page]:
+    def _parquet(self, packed: Packed, at: Cursor) -> Iterator[Page]:
         """One column of text and one of times, as lines of text, because that is what the kernel takes."""
         import pyarrow.parquet as pq  # as long to load as all the rest here
 
@@ -187,145 +169,9 @@ class Files:
                         if page is not None:
                             yield Page(page.names(), self._encoded(cursor), page.skipped(packed.path))
         except (pa.ArrowException, OSError, MemoryError, ValueError, LookupError) as error:
-            raise FormatError(f"is no whole Parquet file ({_first_line(error)}): write it anew") from error
+            raise FormatError(f"is no whole Parquet file ({first_line(error)}): write it anew") from error
         nothing = rows.Rows(b"", timed=False)
         yield Page(nothing.names(), self._encoded(Cursor(at.file + 1)), nothing.skipped(packed.path))
-
-
-class _Packed:
-    """A file as it lies there, or standard input, and a count of what was taken of it."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.taken = 0
-        self.closed = False
-        self._file: BinaryIO = sys.stdin.buffer if path == STANDARD_INPUT else _opened(path)
-        self.piped = not self._file.seekable()
-        self.head = self._file.read(6)
-        self._ahead = self.head
-
-    def read(self, size: int) -> bytes:
-        """At most size bytes, of a pipe what comes within a moment: slow writers want answers too; b"" at the end."""
-        if self._ahead:
-            taken, self._ahead = self._ahead[:size], self._ahead[size:]
-        else:
-            taken = self._pipe(size) if self.piped else self._file.read(size)
-        self.taken += len(taken)
-        return taken
-
-    def _pipe(self, size: int) -> bytes:
-        got = bytearray(self._file.read1(size))  # type: ignore[attr-defined]
-        for _ in range(_WAITS):
-            if not got or len(got) >= size or not select.select([self._file], [], [], _PATIENCE)[0]:
-                break
-            more = self._file.read1(size - len(got))  # type: ignore[attr-defined]
-            if not more:
-                break
-            got += more
-        return bytes(got)
-
-    def close(self) -> None:
-        self.closed = True
-        if self.path != STANDARD_INPUT:
-            self._file.close()
-
-
-class _Ahead:
-    """A stream of text with what was read of it too early put back."""
-
-    def __init__(self, head: bytes, text: Any) -> None:
-        self._head = head
-        self._text = text
-
-    def read(self, size: int) -> bytes:
-        """At most size bytes; b"" at the end."""
-        taken, self._head = self._head[:size], self._head[size:]
-        return taken or self._text.read(size)
-
-
-class _Xz:
-    """The text of an xz file of any number of streams, whatever memory its header asks for."""
-
-    def __init__(self, packed: _Packed) -> None:
-        self._packed = packed
-        self._decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY)
-
-    def read(self, size: int) -> bytes:
-        """At most size bytes of text; b"" at the end."""
-        text = b""
-        while not text:
-            packed = b""
-            if self._decoder.eof:
-                packed = self._decoder.unused_data.lstrip(b"\0") or self._packed.read(1 << 16).lstrip(b"\0")
-                if not packed:
-                    return b""
-                self._decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY)
-            elif self._decoder.needs_input:
-                packed = self._packed.read(1 << 16)
-                if not packed:
-                    raise EOFError("the stream ends early")
-            text = self._decoder.decompress(packed, size)
-        return text
-
-
-class _Unpacked:
-    """The text in an archive; what is wrong with it is a FormatError."""
-
-    def __init__(self, stream: Any, packing: str) -> None:
-        self._stream = stream
-        self._packing = packing
-
-    def read(self, size: int) -> bytes:
-        """At most size bytes of text; b"" at the end."""
-        try:
-            return self._stream.read(size)
-        except (OSError, EOFError, lzma.LZMAError, pa.ArrowException, MemoryError) as error:
-            if isinstance(error, OSError) and error.errno:
-                raise
-            raise FormatError(
-                f"the {self._packing} archive is cut short or damaged ({_first_line(error)}): fetch it again"
-            ) from error
-
-
-def _opened(path: str) -> BinaryIO:
-    try:
-        return open(path, "rb")
-    except ValueError as error:  # a NUL in the path
-        raise InputError(f"{path!r}: is no path: {error}") from error
-
-
-def _advice(error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "there is no such file: check the path"
-    if isinstance(error, IsADirectoryError):
-        return "is a directory: name the files in it"
-    if isinstance(error, PermissionError):
-        return "may not be read: ask its owner for the right to read it"
-    return f"cannot be read: {error.strerror or error}"
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0][:200]
-
-
-def _suffix(path: str) -> str:
-    """``csv`` of ``names.csv.gz``."""
-    endings = [suffix.lower().removeprefix(".") for suffix in Path(path).suffixes]
-    if endings and endings[-1] in _ENDINGS:
-        endings.pop()
-    return endings[-1] if endings else ""
-
-
-def _unpacked(packed: _Packed) -> Any:
-    """A stream of text: packed itself, or what is in it."""
-    if packed.head.startswith(_ZIP):
-        raise FormatError("is a zip archive: unpack it first")
-    packing = next((name for magic, name in _MAGIC.items() if packed.head.startswith(magic)), None)
-    if packing is None:
-        return packed
-    if packing == "xz":
-        return _Unpacked(_Xz(packed), packing)
-    return _Unpacked(pa.CompressedInputStream(pa.PythonFile(packed, mode="r"), packing), packing)
 
 
 def _head(text: Any, piped: bool) -> bytes:
