@@ -13,6 +13,111 @@ NAMES = pa.schema(
     }
 )
 
+FLOWS = pa.schema(
+    {
+        "first": TIME,  # when its first packet passed the exporter, and its last
+        "last": TIME,
+        "source": pa.binary(16),  # IPv4 as IPv4-mapped IPv6, RFC 4291 section 2.5.5.2
+        "target": pa.binary(16),
+        "source_port": pa.uint16(),  # 0 where the protocol has none
+        "target_port": pa.uint16(),  # of ICMP: type * 256 + code, as exporters write it
+        "protocol": pa.uint8(),  # IANA; of IPv6 the last header that is no extension, or the extension that hides it
+        "flags": pa.uint8(),  # TCP control bits of all its packets, or-ed; the two upper ones are ECN's
+        "fragment": pa.uint8(),  # 1: some of its packets are fragments
+        "packets": pa.int64(),  # as many as passed: those that were sampled, times the sampling interval
+        "bytes": pa.int64(),  # of IP packets with their headers, likewise
+        "sampling": pa.uint32(),  # one in so many packets was looked at; 1: each
+    }
+)
+
+_KEY = {  # of what is counted over time: a target, or the targets in one prefix
+    "scope": pa.uint8(),  # how many bits of the prefix count, of 128; an IPv4 /24 has 120
+    "prefix": pa.binary(16),
+}
+
+FLOW_COUNTS = pa.schema(
+    {
+        "second": TIME,  # whole
+        **_KEY,
+        "vector": pa.uint8(),  # its place in flows.vectors
+        "packets": pa.int64(),  # in 1/1024: those of this second, of flows that begin or end in it
+        "bytes": pa.int64(),
+        "noise": pa.int64(),  # variance of packets that sampling brings, in packets squared
+        "packets_step": pa.int64(),  # as above, a second: by how much the flows that fill it whole change with it
+        "bytes_step": pa.int64(),
+        "noise_step": pa.int64(),
+        "flows": pa.int64(),  # that begin in it
+    }
+)
+
+RATES = pa.schema(
+    {
+        "second": TIME,
+        **_KEY,
+        "vector": pa.uint8(),
+        "packets": pa.float64(),
+        "bytes": pa.float64(),
+        "noise": pa.float64(),  # variance of packets that sampling brings
+        "seen": pa.float64(),  # seconds of this second that were looked at: less only where a short capture ends
+    }
+)
+
+USUAL = pa.schema(
+    {
+        **_KEY,
+        "vector": pa.uint8(),
+        "packets": pa.float64(),  # a second, from which on it is more than the target is used to at this hour
+    }
+)
+
+BASELINES = pa.schema(
+    {
+        "grid": TIME,  # the hour in which it was counted
+        **_KEY,
+        "vector": pa.uint8(),
+        "bucket": pa.uint8(),  # of packets a second, see flows.baseline
+        "seconds": pa.int64(),  # with a rate in this bucket
+    }
+)
+
+_NETWORKS = pa.list_(pa.struct({"prefix": pa.binary(16), "scope": pa.uint8(), "share": pa.float64()}))
+_LOAD = pa.struct(
+    {
+        "vector": pa.uint8(),
+        "ports": pa.list_(pa.struct({"port": pa.uint16(), "share": pa.float64()})),
+        "networks": _NETWORKS,
+        "shortest": pa.uint16(),  # bytes of a packet; all but one in a hundred lie between
+        "longest": pa.uint16(),
+    }
+)
+
+SENDERS = pa.schema(
+    {
+        **_KEY,
+        "distinct": pa.float64(),
+        "entropy": pa.float64(),  # bits: of how packets fall on hashed sources
+        "heaviest": pa.list_(pa.struct({"source": pa.binary(16), "packets": pa.int64()})),
+        "networks": _NETWORKS,
+        "loads": pa.list_(_LOAD),  # by vector
+        "home": pa.list_(  # networks of ours that take part, with their devices that do
+            pa.struct({"prefix": pa.binary(16), "scope": pa.uint8(), "devices": pa.list_(pa.binary(16))})
+        ),
+    }
+)
+
+OPEN_FLOODS = pa.schema(
+    {
+        **_KEY,
+        "episode": TIME,
+        "start": TIME,
+        "end": TIME,
+        "peak": TIME,
+        "packets": pa.float64(),  # a second, at the peak
+        "bytes": pa.float64(),
+        "vectors": pa.list_(pa.uint8()),
+    }
+)
+
 SKIPPED = pa.schema(
     {
         "place": pa.string(),  # file and line, or offset
@@ -21,7 +126,22 @@ SKIPPED = pa.schema(
     }
 )
 
-TABLES = {"names": NAMES, "skipped": SKIPPED}  # what pipelines land, by the name a store keeps it under
+FLOOD_RATES = pa.schema(
+    {
+        "second": TIME,
+        "finding": pa.string(),  # the id of a flood that was found
+        "vector": pa.string(),
+        "packets": pa.float64(),
+        "bytes": pa.float64(),
+    }
+)
+
+TABLES = {
+    "names": NAMES,
+    "skipped": SKIPPED,
+    "flood_rates": FLOOD_RATES,
+    "baselines": BASELINES,
+}  # what pipelines land, by the name a store keeps it under
 
 REASON = pa.struct({"code": pa.string(), "params": pa.map_(pa.string(), pa.string())})
 
@@ -40,6 +160,7 @@ FINDINGS = pa.schema(
         "span": pa.list_(pa.int32(), 2),  # first and behind the last character of subject that matched; null where none
         "suppressed": pa.bool_(),  # known good: kept, shown on request, never warned about
         "reasons": pa.list_(REASON),
+        "measures": pa.map_(pa.string(), pa.float64()),  # figures people ask for, by name and with their unit in it
     }
 )
 
