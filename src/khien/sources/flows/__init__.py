@@ -1,0 +1,1 @@
+"""Flow exports as they arrive: datagrams received, spooled, decoded."""
