@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pytest
 
 from khien import pipeline, schema, triage
-from khien.contracts import Detector, Landed, Page, Source, Store
+from khien.contracts import Detector, Engine, Landed, Page, Seen, Source, Store
 from khien.engines.embedded import Embedded
 from khien.errors import ContractError, InputError, UnavailableError
 from khien.model import Finding, Record, SourceState
@@ -326,3 +326,103 @@ def test_what_an_officer_decides_during_a_save_is_not_lost() -> None:
     [finding] = found_in(store)
     assert (finding.state, [step.by for step in finding.steps]) == ("dismissed", ["an officer"])
     assert store.load(SourceState, "names")["names"].rows == 2
+
+
+@dataclass
+class Summing:
+    """A watch that adds up what hosts come to, and tells of those that come to twenty, and of the whole in the end."""
+
+    known: dict[str, datetime | None] = field(default_factory=dict)
+    sums: dict[str, int] = field(default_factory=dict)
+
+    def take(self, rows: pa.RecordBatch, /) -> Seen:
+        found, bins = [], {}
+        for row in rows.to_pylist():
+            host = row["host"]
+            self.sums[host] = self.sums.get(host, 0) + row["n"]
+            if self.sums[host] >= 20:
+                self.known.setdefault(host, row["seen_at"])
+                begin = self.known[host]
+                found.append(toy.finding("summing", "host", host, "burst", 0.5, begin, row["seen_at"], begin))
+                bins[row["seen_at"], host] = row["n"]
+        return Seen((toy.findings(found),) if found else (), {"bursts": toy.counts(bins)})
+
+    def finish(self) -> Seen:
+        return Seen((), {"bursts": toy.counts({(NOON, host): total for host, total in self.sums.items()})})
+
+
+def summed(*rows: tuple[datetime, str, int], page: int = 2) -> Feed:
+    """A feed whose rows do not land; its watch knows what the store does."""
+
+    def start(_: Engine, store: Store) -> Summing:
+        return Summing({each.subject: each.episode for each in store.find(Finding)})
+
+    return Feed("recorded", toy.Recorded(rows, page), "bursts", watch=start)
+
+
+MANY = (
+    at(1, "a.example", 15),
+    at(2, "b.example", 3),
+    at(3, "a.example", 6),
+    at(4, "a.example", 7),
+    at(5, "b.example", 1),
+)
+
+
+def test_what_a_watch_takes_does_not_land() -> None:
+    store = toy.Memory(toy.Place())
+    assert collect(summed(*MANY), Embedded(), store, NOON) == 5
+    assert list(store.place.tables) == ["bursts"]
+    [finding] = found_in(store)
+    assert (finding.subject, finding.start, finding.end) == (
+        "a.example",
+        NOON + timedelta(seconds=3),
+        NOON + timedelta(seconds=4),
+    )
+    assert [(row["host"], row["n"]) for row in sorted(rows_of(store, "bursts"), key=lambda row: row["n"])] == [
+        ("b.example", 4),
+        ("a.example", 6),
+        ("a.example", 7),
+        ("a.example", 28),
+    ]
+    state = store.load(SourceState, "recorded")["recorded"]
+    assert (state.rows, state.findings, store.cursor("recorded")) == (5, 1, b"5")
+
+
+def test_what_a_watch_said_in_the_end_stays_when_more_comes() -> None:
+    store = toy.Memory(toy.Place())
+    collect(summed(*MANY), Embedded(), store, NOON)
+    before = rows_of(store, "bursts")
+    more = (at(6, "b.example", 30), at(7, "c.example", 1))
+    assert collect(summed(*MANY, *more), Embedded(), store, NOON) == 2
+    assert all(row in rows_of(store, "bursts") for row in before)
+    assert {each.subject for each in found_in(store)} == {"a.example", "b.example"}
+
+
+def test_a_watch_begins_with_what_the_store_knows() -> None:
+    store = toy.Memory(toy.Place())
+    collect(summed(*MANY), Embedded(), store, NOON)
+    [before] = found_in(store)
+    collect(summed(*MANY, at(9, "a.example", 50)), Embedded(), store, NOON)
+    [after] = found_in(store)
+    assert (after.id, after.start, after.end) == (before.id, before.start, NOON + timedelta(seconds=9))
+
+
+def test_run_gives_rows_to_a_watch() -> None:
+    store = toy.Memory(toy.Place())
+    told: list[object] = []
+    run([summed(*MANY)], Embedded(), store, lambda: NOON, Event(), told.append)
+    assert [each.subject for each in found_in(store)] == ["a.example"]
+    assert store.load(SourceState, "recorded")["recorded"].ended
+    assert len(told) == 5, "three pages, what the watch said in the end, and the end"
+
+
+def test_killed_at_any_save_a_watch_leaves_no_row_twice() -> None:
+    for dies in range(1, 5):
+        place = toy.Place()
+        with pytest.raises(Killed):
+            collect(summed(*MANY), Embedded(), Mortal(place, dies=dies), NOON)
+        replayed = toy.Memory(place)
+        collect(summed(*MANY), Embedded(), replayed, NOON)
+        assert replayed.cursor("recorded") == b"5"
+        assert len(rows_of(replayed, "bursts")) == len({repr(row) for row in rows_of(replayed, "bursts")})

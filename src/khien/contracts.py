@@ -73,6 +73,26 @@ class Detector(Protocol):
         ...
 
 
+class Seen(NamedTuple):
+    """What came of rows that are not themselves kept: batches of schema.FINDINGS, and rows to land, by table."""
+
+    findings: tuple[pa.RecordBatch, ...] = ()
+    tables: Mapping[str, pa.RecordBatch] = {}
+
+
+class Watch(Protocol):
+    """The memory that a keyed detector may not have, for rows that do not land: it holds their trailing horizon, folded
+    and bounded, and runs the detector over what changed, beside what is usual and what is open."""
+
+    def take(self, rows: pa.RecordBatch, /) -> Seen:
+        """Takes rows as they come, and answers what is found by now. What lands of them is of findings, or of many."""
+        ...
+
+    def finish(self) -> Seen:
+        """Answers what is found when nothing more will come."""
+        ...
+
+
 class Engine(Protocol):
     """Runs a detector over data it holds by reference; findings come home by value."""
 

@@ -103,6 +103,7 @@ class Finding(Record, frozen=True, kw_only=True):
     span: tuple[int, int] | None = None
     suppressed: bool = False
     reasons: tuple[Reason, ...] = ()
+    measures: dict[str, float] = {}
     source: str = ""
     raised: datetime
     state: State = "new"
@@ -115,9 +116,13 @@ class Finding(Record, frozen=True, kw_only=True):
 
 
 class SourceState(Record, frozen=True, kw_only=True):
-    """How far a source was read: rows read, set aside and findings so far; trouble: why it stands still."""
+    """How far a source was read: rows read, set aside and findings so far; trouble: why it stands still.
+
+    table: where its rows land, or what comes of them; empty where it never brought any.
+    """
 
     id: str
+    table: str = ""
     rows: int = 0
     skipped: int = 0
     findings: int = 0

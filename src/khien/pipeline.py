@@ -8,7 +8,7 @@ a finding meanwhile is never lost: a save that somebody overtook is done anew fr
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from queue import Empty, Full, Queue
@@ -19,7 +19,7 @@ import msgspec
 import pyarrow as pa
 
 from khien import triage
-from khien.contracts import Detector, Engine, Fold, Landed, Source, Store
+from khien.contracts import Detector, Engine, Fold, Landed, Page, Seen, Source, Store, Watch
 from khien.errors import ConflictError, ContractError, Error, UnavailableError
 from khien.model import Finding, Record, SourceState
 
@@ -37,19 +37,24 @@ _log = logging.getLogger(__name__)
 
 
 class Feed(NamedTuple):
-    """A source at work: under which name it keeps its cursor, where its rows land, and who looks at them on the way."""
+    """A source at work: under which name it keeps its cursor, where its rows land, and who looks at them on the way.
+
+    watch: makes what takes the rows in place of the table, from the engine and the store as it stands.
+    """
 
     name: str
     source: Source
     table: str
     fold: Fold | None = None
     detectors: tuple[Detector, ...] = ()
+    watch: Callable[[Engine, Store], Watch] | None = None
 
 
 class Work(NamedTuple):
     """A page on its way to the store: read, folded and looked at, not yet saved.
 
-    before, cursor: where the source stood in front of it and behind; findings: batches of schema.FINDINGS.
+    before, cursor: where the source stood in front of it and behind; findings: batches of schema.FINDINGS; tables: what
+    is to land beside rows.
     """
 
     feed: Feed
@@ -59,6 +64,7 @@ class Work(NamedTuple):
     rows: pa.RecordBatch
     skipped: pa.RecordBatch | None
     findings: tuple[pa.RecordBatch, ...]
+    tables: Mapping[str, pa.RecordBatch] = {}
 
 
 class Halt(NamedTuple):
@@ -78,11 +84,16 @@ class Scanned(NamedTuple):
 
 
 def read(
-    feed: Feed, engine: Engine, cursor: bytes | None, told_to_stop: Callable[[], bool] = lambda: False
+    feed: Feed,
+    engine: Engine,
+    cursor: bytes | None,
+    told_to_stop: Callable[[], bool] = lambda: False,
+    watch: Watch | None = None,
 ) -> Iterator[Work]:
     """Pages of a feed behind a cursor, folded and looked at. Pages that bring nothing new are passed over.
 
-    ContractError: rows came without a new cursor, so the next page would have replaced them.
+    watch: takes the rows instead. ContractError: rows came without a new cursor, so the next page would have replaced
+    them.
     """
     before = cursor
     for page in feed.source.read(cursor):
@@ -91,6 +102,11 @@ def read(
         if page.cursor == before:
             if page.rows.num_rows:
                 raise ContractError(f"source {feed.name} yields rows without moving its cursor {before!r}")
+            continue
+        if watch is not None:
+            seen = watch.take(page.rows)
+            yield _watched(feed, before, page, seen)
+            before = page.cursor
             continue
         rows = page.rows if feed.fold is None else feed.fold(page.rows)
         found = [
@@ -102,15 +118,27 @@ def read(
         yield Work(feed, before, page.cursor, page.rows.num_rows, rows, page.skipped, tuple(found))
         before = page.cursor
 
+    if watch is not None and before is not None:
+        none = pa.RecordBatch.from_pylist([], feed.source.yields)
+        yield _watched(feed, before, Page(none, before), watch.finish())
+
+
+def _watched(feed: Feed, before: bytes | None, page: Page, seen: Seen) -> Work:
+    """The work that is left of a page whose rows do not land."""
+    none = page.rows.slice(0, 0)
+    return Work(feed, before, page.cursor, page.rows.num_rows, none, page.skipped, seen.findings, seen.tables)
+
 
 def save(store: Store, work: Work, at: datetime) -> None:
     """Makes a page's rows, what it set aside, its findings and its cursor visible together; at: the time it is."""
     name = work.feed.name
-    under = page_id(name, work.before)
+    last_word = work.cursor == work.before  # of a watch: the next page, should there be one, must not replace it
+    under = page_id(f"{name}\0end" if last_word else name, work.before)
     landed = [store.land(work.feed.table, work.rows, id=under)] if work.rows.num_rows else []
     aside = 0 if work.skipped is None else work.skipped.num_rows
     if aside:
         landed.append(store.land(SKIPPED, work.skipped, id=under))
+    landed += [store.land(table, rows, id=under) for table, rows in work.tables.items() if rows.num_rows]
     found = triage.findings(work.findings, source=name, at=at)
 
     def decide() -> Sequence[Record]:
@@ -118,6 +146,7 @@ def save(store: Store, work: Work, at: datetime) -> None:
         known = store.load(SourceState, name).get(name, SourceState(id=name))
         state = msgspec.structs.replace(
             known,
+            table=work.feed.table,
             rows=known.rows + work.read,
             skipped=known.skipped + aside,
             findings=known.findings + new,
@@ -147,7 +176,8 @@ def halt(store: Store, halt: Halt) -> None:
 def collect(feed: Feed, engine: Engine, store: Store, at: datetime) -> int:
     """Lands what a feed has and the store does not, from here to its end; answers how many rows were read."""
     rows = 0
-    for work in read(feed, engine, store.cursor(feed.name)):
+    watch = feed.watch(engine, store) if feed.watch else None
+    for work in read(feed, engine, store.cursor(feed.name), watch=watch):
         save(store, work, at)
         rows += work.read
     return rows
@@ -207,7 +237,10 @@ def run(
     over = Event()
     readers = [
         Thread(
-            target=_follow, args=(feed, engine, store.cursor(feed.name), works, stop, over), name=feed.name, daemon=True
+            target=_follow,
+            args=(feed, engine, store.cursor(feed.name), works, stop, over, feed.watch and feed.watch(engine, store)),
+            name=feed.name,
+            daemon=True,
         )
         for feed in feeds
     ]
@@ -233,14 +266,20 @@ def run(
 
 
 def _follow(
-    feed: Feed, engine: Engine, cursor: bytes | None, works: Queue[Work | Halt], stop: Event, over: Event
+    feed: Feed,
+    engine: Engine,
+    cursor: bytes | None,
+    works: Queue[Work | Halt],
+    stop: Event,
+    over: Event,
+    watch: Watch | None,
 ) -> None:
     """A source's thread: hands on its pages, and at the end that it has ended, or what its trouble is."""
     wait, longest = _PATIENCE
     while not stop.is_set():
         halted = Halt(feed)
         try:
-            for work in read(feed, engine, cursor, lambda: stop.is_set() or over.is_set()):
+            for work in read(feed, engine, cursor, lambda: stop.is_set() or over.is_set(), watch):
                 _hand_on(work, works, over)
                 cursor, wait = work.cursor, _PATIENCE[0]
             if stop.is_set() or over.is_set():

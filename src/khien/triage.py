@@ -6,10 +6,12 @@ people decided about it is never undone by seeing it again, except that what was
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import pyarrow as pa
 
+from khien import schema
 from khien.errors import TransitionError
 from khien.model import Finding, Reason, State, Step
 
@@ -74,9 +76,18 @@ def findings(batches: Iterable[pa.RecordBatch], *, source: str, at: datetime) ->
         row["techniques"] = tuple(row["techniques"] or ())
         row["span"] = row["span"] and tuple(row["span"])
         row["suppressed"] = bool(row["suppressed"])
+        row["measures"] = dict(row["measures"] or ())
         row["reasons"] = tuple(
             Reason(code=each["code"], params=dict(each["params"] or ())) for each in row["reasons"] or ()
         )
         finding = Finding(**row, source=source, raised=at)
         met[finding.id] = revise(met[finding.id], finding) if finding.id in met else finding
     return list(met.values())
+
+
+def row(finding: Finding) -> dict[str, Any]:
+    """A finding as the row of schema.FINDINGS it was made from."""
+    known = {name: getattr(finding, name) for name in schema.FINDINGS.names}
+    reasons = [{"code": each.code, "params": list(each.params.items())} for each in finding.reasons]
+    known |= {"id": bytes.fromhex(finding.id), "techniques": list(finding.techniques), "reasons": reasons}
+    return known | {"measures": list(finding.measures.items())}

@@ -43,6 +43,7 @@ class Truth:
         found = self.after_detect((batch for batch in work.findings), name, at)
         state = msgspec.structs.replace(
             known,
+            table=work.feed.table,
             rows=known.rows + work.read,
             skipped=known.skipped + (work.skipped.num_rows if work.skipped else 0),
             findings=known.findings + len(found.findings) - len(self.findings),

@@ -61,7 +61,7 @@ def _hold_findings(detector: Detector, findings: pa.RecordBatch) -> None:
     whose = f"detector {detector.name}"
     hold_same_schema(whose, "its findings", findings.schema, schema.FINDINGS)
     findings.validate(full=True)
-    optional = {"episode", "start", "end", "span"}
+    optional = {"episode", "start", "end", "span", "measures"}
     for finding in findings.to_pylist():
         absent = [name for name, value in finding.items() if value is None and name not in optional]
         hold(not absent, f"{whose} leaves {absent} empty in {finding}")
