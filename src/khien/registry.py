@@ -15,10 +15,16 @@ from khien.errors import ConfigError, ContractError, UnavailableError
 
 SHELVES: Mapping[str, Mapping[str, str]] = {
     "sources": {
+        "captures": "khien.sources.captures:Captures",
         "files": "khien.sources.files:Files",
+        "flows": "khien.sources.flows.source:Flows",
     },
-    "folds": {},
+    "folds": {
+        "baselines": "khien.folds.baselines:Baselines",
+        "flowcounts": "khien.folds.flowcounts:FlowCounts",
+    },
     "detectors": {
+        "flood": "khien.detectors.flood:Flood",
         "lookalike": "khien.detectors.lookalike:Lookalike",
     },
     "engines": {
@@ -27,7 +33,12 @@ SHELVES: Mapping[str, Mapping[str, str]] = {
     "stores": {
         "embedded": "khien.stores.embedded.store:Embedded",
     },
-    "formats": {},
+    "formats": {
+        "bird": "khien.formats.bird:Bird",
+        "cisco": "khien.formats.cisco:Cisco",
+        "exabgp": "khien.formats.exabgp:Exabgp",
+        "juniper": "khien.formats.juniper:Juniper",
+    },
 }
 
 

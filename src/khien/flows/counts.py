@@ -1,0 +1,367 @@
+"""Flows into counts per second, target and vector, a flow's packets spread over its life (schema.FLOW_COUNTS).
+
+Counted at arrival, a flow of a minute would look like a burst of a second: peaks grow by a median of 58 times, and
+innocents are raised. What lies in a flow's first and last second is counted there; what fills whole seconds between is
+kept as a step up and a step down, so that a flow costs four cells at most, however long it lived. All sums are of whole
+numbers, so that partials add up to the same in any order.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from khien import schema
+from khien.compiled import inner, kernel
+from khien.flows import records, vectors
+from khien.flows.records import HOST
+from khien.flows.vectors import classify
+
+PACKET = 1024  # a packet in the unit of packets
+SECOND = 1_000_000  # microseconds
+SCOPES = ((120, 116), (64, 48))  # beside the host: of IPv4 (a /24, a /20), of IPv6
+
+_FIRST_ROOM, _MOST_ROOM = 1 << 14, 1 << 18  # cells
+_MOST_CELLS = 3  # of one flow
+_MOST_PACKETS, _MOST_BYTES = float(1 << 40), float(1 << 50)  # of one flow; more is not believed
+_CELL = 10  # numbers of a cell: its key, and SUMS
+_BLOCK = 256
+SUMS = schema.FLOW_COUNTS.names[4:]
+_SUMS = 7
+_LONGEST = 1 << 37  # microseconds a flow may have lived: a day and a half
+_LATEST = 1 << 53  # microseconds since 1970: the year 2255
+
+Array = np.ndarray[Any, Any]
+
+
+@inner
+def mixed(high, low, more):
+    """A well spread number of a key."""
+    h = (high * np.uint64(0x9E3779B97F4A7C15)) ^ (low + np.uint64(more))
+    h ^= h >> np.uint64(32)
+    h *= np.uint64(0xD6E8FEB86659FD93)
+    return h ^ (h >> np.uint64(32))
+
+
+@inner
+def _cell(high, low, meta, slot, slots, mask, cells, made):
+    """The cell of a key, looked for from its slot on; made where there is none: then it is number ``made[0]``."""
+    while True:
+        cell = np.int64(slots[slot]) - 1
+        if cell < 0:
+            cell = made[0]
+            slots[slot] = cell + 1
+            made[0] = cell + 1
+            at = cell * _CELL
+            cells[at] = np.int64(high)
+            cells[at + 1] = np.int64(low)
+            cells[at + 2] = meta
+            for each in range(at + 3, at + _CELL):
+                cells[each] = 0
+            return cell
+        at = cell * _CELL
+        if cells[at + 2] == meta and cells[at + 1] == np.int64(low) and cells[at] == np.int64(high):
+            return cell
+        slot = (slot + 1) & mask
+
+
+@inner
+def _add(cells, cell, packets, byte_count, noise, step):
+    """Adds to a cell: to its second itself (step 0), or to the step (3)."""
+    at = cell * _CELL + 3 + step
+    cells[at] += packets
+    cells[at + 1] += byte_count
+    cells[at + 2] += noise
+
+
+@kernel(
+    "i8",
+    *("i8*", "i8*", "u8*", "u2*", "u2*", "u1*", "u1*", "u1*", "i8*", "i8*", "u4*", "u1*", "i8", "i8"),
+    *("i4*", "i8", "i8*", "i8", "i8*", "i8*", "i4*"),
+)
+def _count(
+    first, last, target, source_port, target_port, protocol, flags, fragment, packets, byte_counts, sampling, table,
+    begin, end, slots, mask, cells, room, made, metas, homes,
+):  # fmt: skip
+    """Counts flows begin to end by target, vector and second; answers the first for which there is no room.
+
+    cells: address (two numbers), second << 8 | vector, then SUMS. A block of flows at a time, and one thing of all of
+    them after the other: the processor then waits for many cells at once. metas, homes: room for a block.
+    """
+    for block in range(begin, end, _BLOCK):
+        if made[0] > room - _MOST_CELLS * _BLOCK:
+            return block
+        size = min(_BLOCK, end - block)
+        for n in range(size):
+            i = block + n
+            vector = np.int64(classify(table, protocol[i], source_port[i], target_port[i], flags[i], fragment[i]))
+            second = min(max(first[i], 0), _LATEST) // SECOND
+            metas[n] = (second << 8) | vector
+            homes[n] = (np.int64(mixed(target[2 * i], target[2 * i + 1], vector)) + second) & mask
+        for n in range(size):
+            i = block + n
+            homes[n] = _cell(target[2 * i], target[2 * i + 1], metas[n], np.int64(homes[n]), slots, mask, cells, made)
+        for n in range(size):
+            i = block + n
+            cell = np.int64(homes[n])
+            cells[cell * _CELL + 9] += 1
+            whole = min(float(packets[i]), _MOST_PACKETS)
+            octets = min(float(byte_counts[i]), _MOST_BYTES)
+            noise = whole * (sampling[i] - 1.0)
+            start = min(max(first[i], 0), _LATEST)
+            stop = min(max(last[i], start), start + _LONGEST)
+            begins, ends = start // SECOND, stop // SECOND
+            if ends == begins:
+                _add(cells, cell, np.int64(whole) * PACKET, np.int64(octets), np.int64(noise), 0)
+                continue
+            life = float(stop - start)
+            head = ((begins + 1) * SECOND - start) / life
+            each = SECOND / life
+            between = ends - begins - 1
+            head_p, head_b, head_n = np.int64(whole * PACKET * head), np.int64(octets * head), np.int64(noise * head)
+            each_p, each_b, each_n = np.int64(whole * PACKET * each), np.int64(octets * each), np.int64(noise * each)
+            _add(cells, cell, head_p, head_b, head_n, 0)
+            high, low, vector = target[2 * i], target[2 * i + 1], metas[n] & 0xFF
+            home = np.int64(mixed(high, low, vector))
+            cell = _cell(high, low, (ends << 8) | vector, (home + ends) & mask, slots, mask, cells, made)
+            rest_p = np.int64(whole) * PACKET - head_p - between * each_p
+            rest_b, rest_n = np.int64(octets) - head_b - between * each_b, np.int64(noise) - head_n - between * each_n
+            _add(cells, cell, rest_p, rest_b, rest_n, 0)
+            if between > 0:
+                _add(cells, cell, -each_p, -each_b, -each_n, 3)
+                begins += 1
+                cell = _cell(high, low, (begins << 8) | vector, (home + begins) & mask, slots, mask, cells, made)
+                _add(cells, cell, each_p, each_b, each_n, 3)
+    return end
+
+
+@kernel("i8", "i8*", "i8", "i4*", "i8")
+def _find_room(cells, n, slots, mask):
+    """Gives n cells slots in an empty, larger table."""
+    for cell in range(n):
+        at = cell * _CELL
+        home = np.int64(mixed(np.uint64(cells[at]), np.uint64(cells[at + 1]), cells[at + 2] & 0xFF))
+        slot = (home + (cells[at + 2] >> 8)) & mask
+        while slots[slot] != 0:
+            slot = (slot + 1) & mask
+        slots[slot] = cell + 1
+    return 0
+
+
+@kernel("i8", "u8*", "u1*", "u1*", "i8*", "i8*", "i8", "i4*", "i8", "i4*", "i8*")
+def _merge(prefix, scope, vector, second, sums, n, slots, mask, rows, merged):
+    """Adds up rows of one key, n in all; rows: the first of each key; answers how many keys there are."""
+    made = 0
+    for i in range(n):
+        high, low = prefix[2 * i], prefix[2 * i + 1]
+        more = (second[i] << 16) | (np.int64(scope[i]) << 8) | vector[i]
+        slot = np.int64(mixed(high, low, more)) & mask
+        while True:
+            at = np.int64(slots[slot]) - 1
+            if at < 0:
+                at = made
+                slots[slot] = at + 1
+                rows[at] = i
+                for each in range(_SUMS):
+                    merged[at * _SUMS + each] = 0
+                made += 1
+                break
+            r = rows[at]
+            if (
+                prefix[2 * r] == high
+                and prefix[2 * r + 1] == low
+                and second[r] == second[i]
+                and scope[r] == scope[i]
+                and vector[r] == vector[i]
+            ):
+                break
+            slot = (slot + 1) & mask
+        for each in range(_SUMS):
+            merged[at * _SUMS + each] += sums[i * _SUMS + each]
+    return made
+
+
+@kernel("i8", "u1*", "u2*", "u2*", "u1*", "u1*", "u1*", "i8", "u1*")
+def _classify(protocol, source_port, target_port, flags, fragment, table, n, out):
+    """The vector of each flow."""
+    for i in range(n):
+        out[i] = classify(table, protocol[i], source_port[i], target_port[i], flags[i], fragment[i])
+    return n
+
+
+class Counts(NamedTuple):
+    """Rows of schema.FLOW_COUNTS as arrays; prefix: two numbers a row, in the order of its bytes; sums: SUMS a row."""
+
+    second: Array  # i8, seconds since 1970
+    scope: Array  # u1
+    prefix: Array  # u8, rows x 2
+    vector: Array  # u1
+    sums: Array  # i8, rows x 7
+
+
+def count(flows: pa.RecordBatch, customers: Sequence[str] = ()) -> Counts:
+    """What targets got, each for itself and in the prefixes around it, customers' (``203.0.113.0/25``) among them."""
+    parts = list(_hosts(records.columns(flows)))
+    hosts = merged(joined(parts)) if len(parts) > 1 else parts[0]
+    return joined([hosts, *_widened(hosts), *_of_customers(hosts, customers)])
+
+
+class _Room:
+    """What the kernel works in: memory that is used again costs no more page faults."""
+
+    def __init__(self) -> None:
+        self.cells = np.empty((_MOST_ROOM, _CELL), np.int64)
+        self.made, self.metas, self.homes = (
+            np.zeros(1, np.int64),
+            np.empty(_BLOCK, np.int64),
+            np.empty(_BLOCK, np.int32),
+        )
+
+
+_SPARE: list[_Room] = []  # of what no thread works in now
+
+
+def _hosts(columns: records.Columns) -> Iterator[Counts]:
+    """The counts by host. The table of slots is as small as may be, so that it stays in the processor's cache; when
+    there are too many cells for that, they are begun anew, and a key may come again in those."""
+    c, n = columns, len(columns.first)
+    room = _SPARE.pop() if _SPARE else _Room()
+    cells, made = room.cells, room.made
+    made[0] = size = done = 0
+    while done < n:
+        if size == _MOST_ROOM:
+            yield _of_cells(cells[: made[0]])
+            made[0] = size = 0
+        size = 2 * size or _FIRST_ROOM
+        slots = np.zeros(2 * size, np.int32)
+        _find_room(cells, int(made[0]), slots, len(slots) - 1)
+        done = _count(
+            *(c.first, c.last, c.target.view(np.uint64).reshape(-1), c.source_port, c.target_port, c.protocol, c.flags),
+            *(c.fragment, c.packets, c.bytes, c.sampling, vectors.table(), done, n),
+            *(slots, len(slots) - 1, cells, size, made, room.metas, room.homes),
+        )
+    yield _of_cells(cells[: made[0]])
+    _SPARE.append(room)
+
+
+def _of_cells(cells: Array) -> Counts:
+    return Counts(
+        second=cells[:, 2] >> 8,
+        scope=np.full(len(cells), HOST, np.uint8),
+        prefix=cells[:, :2].copy().view(np.uint64),
+        vector=cells[:, 2].astype(np.uint8),
+        sums=cells[:, 3:].copy(),
+    )
+
+
+def merged(counts: Counts) -> Counts:
+    """One row for each key."""
+    n = len(counts.second)
+    slots = np.zeros(_power(2 * n), np.int32)
+    rows, sums = np.empty(max(n, 1), np.int32), np.empty((max(n, 1), _SUMS), np.int64)
+    made = _merge(
+        *(counts.prefix.reshape(-1), counts.scope, counts.vector, counts.second, counts.sums.reshape(-1), n),
+        *(slots, len(slots) - 1, rows, sums),
+    )
+    kept = rows[:made]
+    return Counts(counts.second[kept], counts.scope[kept], counts.prefix[kept], counts.vector[kept], sums[:made].copy())
+
+
+def joined(parts: Sequence[Counts]) -> Counts:
+    """Counts one after the other."""
+    if not parts:
+        return Counts(
+            np.empty(0, np.int64), np.empty(0, np.uint8), np.empty((0, 2), np.uint64), np.empty(0, np.uint8),
+            np.empty((0, _SUMS), np.int64),
+        )  # fmt: skip
+    return Counts(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def _widened(hosts: Counts) -> list[Counts]:
+    """The same counts by the prefixes around the hosts, narrow before wide: few rows are left for the widest."""
+    ipv4 = is_ipv4(hosts.prefix)
+    made = []
+    for rows, scopes in ((ipv4, SCOPES[0]), (~ipv4, SCOPES[1])):
+        narrow = Counts(*(column[rows] for column in hosts))
+        for scope in scopes:
+            if not len(narrow.second):
+                break
+            around = narrow._replace(
+                prefix=narrow.prefix & mask(scope), scope=np.full(len(narrow.second), scope, np.uint8)
+            )
+            narrow = merged(around)
+            made.append(narrow)
+    return made
+
+
+def totals(flows: pa.RecordBatch) -> Counts:
+    """What targets got in all, by vector: of SUMS packets, bytes and flows are set, packets whole ones; second is 0."""
+    c, n = records.columns(flows), flows.num_rows
+    kinds = np.empty(n, np.uint8)
+    _classify(c.protocol, c.source_port, c.target_port, c.flags, c.fragment, vectors.table(), n, kinds)
+    sums = np.zeros((n, _SUMS), np.int64)
+    sums[:, 0], sums[:, 1], sums[:, -1] = c.packets, c.bytes, 1
+    targets = c.target.view(np.uint64).reshape(-1, 2)
+    return merged(Counts(np.zeros(n, np.int64), np.full(n, HOST, np.uint8), targets, kinds, sums))
+
+
+def _of_customers(hosts: Counts, customers: Sequence[str]) -> Iterator[Counts]:
+    """The same counts by the prefixes of customers, but for those that are counted anyhow."""
+    prefixes: dict[int, list[bytes]] = {}
+    for scope, prefix in map(records.target, customers):
+        if scope not in (HOST, *SCOPES[not prefix.startswith(records.MAPPED)]):
+            prefixes.setdefault(scope, []).append(prefix)
+    for scope, each in prefixes.items():
+        around = np.ascontiguousarray(hosts.prefix & mask(scope)).view("V16").reshape(-1)
+        rows = np.isin(around, np.array(each, "V16"))
+        if rows.any():
+            narrow = Counts(*(column[rows] for column in hosts))
+            yield merged(
+                narrow._replace(prefix=narrow.prefix & mask(scope), scope=np.full(int(rows.sum()), scope, np.uint8))
+            )
+
+
+def is_ipv4(prefix: Array) -> Array:
+    """Which of the prefixes (u8, rows x 2) are IPv4's."""
+    high, low = np.frombuffer(records.MAPPED + bytes(4), np.uint64)
+    over = np.frombuffer(b"\xff" * 4 + bytes(4), np.uint64)[0]
+    return (prefix[:, 0] == high) & ((prefix[:, 1] & over) == low)
+
+
+def mask(scope: int) -> Array:
+    """The two numbers that leave so many bits of an address."""
+    bits = ((1 << scope) - 1) << (HOST - scope)
+    return np.frombuffer(bits.to_bytes(16, "big"), np.uint64)
+
+
+def _power(least: int) -> int:
+    return 1 << max(least - 1, 15).bit_length()
+
+
+def batch(counts: Counts) -> pa.RecordBatch:
+    """schema.FLOW_COUNTS."""
+    n = len(counts.second)
+    columns = (counts.second * SECOND, counts.scope, counts.prefix, counts.vector, *counts.sums.T)
+    arrays = [
+        pa.Array.from_buffers(kind, n, [None, pa.py_buffer(np.ascontiguousarray(column))])
+        for kind, column in zip(schema.FLOW_COUNTS.types, columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema.FLOW_COUNTS)
+
+
+def of(rows: pa.RecordBatch) -> Counts:
+    """The arrays of schema.FLOW_COUNTS."""
+    prefix = rows.column("prefix")
+    octets = np.frombuffer(prefix.buffers()[1] or b"", np.uint64, 2 * len(prefix), 16 * prefix.offset)
+    sums = [rows.column(name).to_numpy() for name in SUMS]
+    return Counts(
+        second=rows.column("second").cast(pa.int64()).to_numpy() // SECOND,
+        scope=rows.column("scope").to_numpy(),
+        prefix=octets.reshape(-1, 2),
+        vector=rows.column("vector").to_numpy(),
+        sums=np.stack(sums, axis=1) if len(prefix) else np.empty((0, len(SUMS)), np.int64),
+    )
+
+
+KERNELS = (_count, _find_room, _merge, _classify)
