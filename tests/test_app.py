@@ -1,13 +1,17 @@
 """What is assembled: the shipped parts, and a word on each way in which a given one can be wrong."""
 
 import pickle
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from khien import app
+from khien import app, triage
 from khien.errors import ConfigError, InputError
+from khien.model import Finding, Reason
 from khien.names import register
+from khien.schema import finding_id
+from tests import toy
 
 
 def test_the_shipped_register_protects_a_country() -> None:
@@ -59,3 +63,101 @@ def test_names_of_several_inputs(tmp_path: Path) -> None:
         "example.org",
         "example.net",
     ]
+
+
+def configured(tmp_path: Path, text: str) -> app.Configured:
+    path = tmp_path / "khien.toml"
+    path.write_text(text, encoding="utf-8")
+    return app.load_config(path)
+
+
+def test_a_source_of_flows_is_watched_and_does_not_land(tmp_path: Path) -> None:
+    found = configured(
+        tmp_path,
+        """
+        [[source]]
+        name = "yesterday"
+        kind = "captures"
+        paths = ["yesterday.pcap"]
+
+        [[source]]
+        name = "routers"
+        kind = "flows"
+
+        [floods]
+        customers = ["203.0.113.0/25"]
+
+        [floods.floors]
+        packets = { syn = 500 }
+
+        [keep]
+        flood_rates = 30
+        baselines = 90
+        """,
+    )
+    captures, routers = found.feeds
+    assert captures.watch is not None
+    assert routers.watch is not None
+    assert (captures.table, captures.detectors, captures.fold) == ("flood_rates", (), None)
+    assert captures.source.paths == (str(tmp_path / "yesterday.pcap"),)  # type: ignore[attr-defined]
+    assert set(found.keep) == {"flood_rates", "baselines"}
+    assert captures.watch(app.engine(), toy.Memory(toy.Place())).finish().findings == ()
+
+
+@pytest.mark.parametrize(
+    ("floods", "said"),
+    [
+        ('customers = ["203.0.113.9/25"]', "host bits set"),
+        ('customers = ["here"]', "give prefixes"),
+        ("floors = { packets = { syn = 'many' } }", "floods.floors.packets"),
+        ("floors = { wide = [1, 2] }", "floods.floors.wide"),
+        ("floor = {}", "floor"),
+    ],
+)
+def test_settings_of_floods_that_are_wrong(tmp_path: Path, floods: str, said: str) -> None:
+    source = '[[source]]\nname = "routers"\nkind = "captures"\npaths = ["x.pcap"]\n'
+    with pytest.raises(ConfigError, match=str(tmp_path)) as raised:
+        configured(tmp_path, f"{source}[floods]\n{floods}\n")
+    assert said in str(raised.value)
+
+
+def kept(subject: str, end: datetime, claim: str = "flood") -> Finding:
+    start = end - timedelta(seconds=30)
+    return Finding(
+        id=finding_id("flood", "address", subject, claim, start.isoformat()).hex(),
+        detector="flood",
+        kind="address",
+        subject=subject,
+        claim=claim,
+        episode=start,
+        score=0.5,
+        start=start,
+        end=end,
+        techniques=("syn",),
+        reasons=(Reason(code="flood-heaviest", params={"sources": "192.0.2.1"}),),
+        measures={"packets": 5000.0, "bits": 1e6, "peak": start.timestamp()},
+        raised=start,
+    )
+
+
+def test_a_watch_takes_up_the_floods_that_are_open() -> None:
+    store = toy.Memory(toy.Place())
+    newest = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    for subject, age in (("198.51.100.7", 0), ("198.51.100.8", 60), ("198.51.100.9", 3600)):
+        store.save(kept(subject, newest - timedelta(seconds=age)))
+    store.save(kept("login.example", newest, claim="bank"))
+    watch = app.flood_watch(app.Floods(), whole=False)(app.engine(), store)
+    sealed = triage.findings(watch.finish().findings, source="", at=newest)
+    assert {each.subject for each in sealed} == {"198.51.100.7", "198.51.100.8"}
+    assert {each.id for each in sealed} <= set(store.load(Finding, *(each.id for each in sealed)))
+    assert all(each.reasons == () for each in sealed), "over: no single source is named any more"
+
+
+def test_captures_are_looked_at_before_they_are_read(tmp_path: Path) -> None:
+    (tmp_path / "flows.csv").write_text("")
+    assert app.captures([str(tmp_path / "flows.csv"), "-"]).paths == (str(tmp_path / "flows.csv"), "-")
+    for path in ("missing.pcap", str(tmp_path)):
+        with pytest.raises(InputError, match=path):
+            app.captures(["-", path])
+    with pytest.raises(ConfigError, match="none of traffic, exports"):
+        app.captures(["-"], "netflow")

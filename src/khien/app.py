@@ -10,7 +10,7 @@ import re
 import signal
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -20,19 +20,23 @@ import msgspec
 import pyarrow as pa
 from publicsuffixlist import PSLFILE
 
-from khien import model, registry, schema
+from khien import model, registry, schema, triage
 from khien.compiled import kept
-from khien.contracts import Detector, Engine
+from khien.contracts import Detector, Engine, Store, Watch
 from khien.detectors.lookalike import Lookalike
 from khien.errors import ConfigError, CustodyError, InputError, UnavailableError
+from khien.flows import records
+from khien.flows.floors import OURS, Floors
 from khien.model import Register
 from khien.names import places, register
+from khien.packed import STANDARD_INPUT
 from khien.pipeline import Feed
-from khien.sources.files import STANDARD_INPUT, Files
+from khien.sources.files import Files
 from khien.stores.embedded import database
 from khien.stores.embedded.lock import Lock, holder
 
 if TYPE_CHECKING:
+    from khien.sources.captures import Captures
     from khien.stores.embedded.store import Embedded
 
 SHIPPED = ("vn", "world")  # registers that come with Khiên, by name
@@ -41,7 +45,12 @@ _SHIPPED = Path(__file__).parent / "data"
 _PAGE = 4 << 20  # bytes of text: larger pages are no faster, and findings should not wait
 CONFIG = Path("khien.toml")
 SERVING = "KHIEN_SITE"
-SAMPLE = "sample"
+SAMPLES = ("sample", "sample-flows")  # what comes with Khiên, as feeds
+_KEEP = {"baselines": 56, "flood_rates": 365}  # days, where nothing else is said
+SPOOL = "spool"  # below the data directory: what listeners hold until it is saved
+FLOOD = "flood"  # the claim of a flood's finding
+_FLOODS = 1_000  # that may be open at a time
+_QUIET = timedelta(minutes=2)  # after which a flood is over
 _LARGEST_CONFIG = 1 << 20  # bytes
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
@@ -79,17 +88,28 @@ class Serving(model.Record, frozen=True, kw_only=True):
     replay: bool = False
 
 
+class Floods(model.Record, frozen=True, kw_only=True):
+    """How floods are looked for in flow records. customers: prefixes that are watched as a whole, beside the host, /24
+    and /20 (of IPv6 /64 and /48); home: prefixes of ours, whose devices are told of when they take part in a flood;
+    floors: rates below which nothing is a flood."""
+
+    customers: tuple[str, ...] = ()
+    home: tuple[str, ...] = ()
+    floors: Floors = OURS
+
+
 class Config(model.Record, frozen=True, kw_only=True):
     """What ``khien run`` is told.
 
     data: the directory everything is kept in; protect: a register, by name or file; source: a name, a kind, and what
-    that kind's fields are called; keep: of a table, for how many days its rows are kept, else for ever; site: False for
-    none.
+    that kind's fields are called; floods: how they are looked for; keep: of a table, for how many days its rows are
+    kept: baselines 56, rates of floods 365, anything else for ever; site: False for none.
     """
 
     data: str = "khien-data"
     protect: str = DEFAULT
     source: tuple[dict[str, Any], ...] = ()
+    floods: Floods = Floods()
     keep: dict[str, Annotated[int, msgspec.Meta(ge=1, le=36_500)]] = {}
     site: Site | bool = Site()
 
@@ -125,7 +145,7 @@ def load_config(path: Path | None) -> Configured:
     feeds, faults = [], dict[places.Path, str]()
     for number, given in enumerate(config.source):
         try:
-            feeds.append(_feed(given, folder, detectors))
+            feeds.append(_feed(given, folder, folder / config.data, detectors, config.floods))
         except ConfigError as error:
             faults["source", number] = str(error)
     taken = [feed.name for feed in feeds]
@@ -145,7 +165,7 @@ def load_config(path: Path | None) -> Configured:
     if faults:
         lines = places.lines(text, faults)
         raise ConfigError("\n".join(f"{name}:{lines[place]}: {said}" for place, said in faults.items()))
-    keep = {table: timedelta(days=days) for table, days in config.keep.items()}
+    keep = {table: timedelta(days=days) for table, days in {**_KEEP, **config.keep}.items()}
     return Configured(folder / config.data, Path(protect), tuple(feeds), keep, site)
 
 
@@ -184,14 +204,14 @@ def _located(message: str, text: str, name: str) -> str:
     return f"{name}:{line}: {'.'.join(map(str, path))}: {what}"
 
 
-def _feed(given: Mapping[str, Any], folder: Path, detectors: Sequence[Detector]) -> Feed:
+def _feed(given: Mapping[str, Any], folder: Path, data: Path, detectors: Sequence[Detector], floods: Floods) -> Feed:
     """The source a table of the configuration asks for, with every detector that can read what it yields."""
     settings = dict(given)
     name, kind = settings.pop("name", None), settings.pop("kind", "files")
     if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= 80:
         raise ConfigError("a source has a name, of 80 characters at most")
-    if name == SAMPLE:
-        raise ConfigError(f"{SAMPLE!r} is the name of the bundled sample: give the source another")
+    if name in SAMPLES:
+        raise ConfigError(f"{name!r} is the name of a bundled sample: give the source another")
     if not isinstance(kind, str):
         raise ConfigError(f"source {name!r}: kind is {kind!r}: give one of {', '.join(registry.names('sources'))}")
     made = registry.load("sources", kind)
@@ -202,12 +222,57 @@ def _feed(given: Mapping[str, Any], folder: Path, detectors: Sequence[Detector])
         source = msgspec.convert(settings, made)
     except msgspec.ValidationError as error:
         raise ConfigError(f"source {name!r}: {error}") from error
-    if isinstance(source, Files):
+    if "paths" in fields:
         paths = tuple(each if each == STANDARD_INPUT else str(folder / each) for each in source.paths)
         source = dataclasses.replace(source, paths=paths)
+    if "spool" in fields and not source.spool:
+        source = dataclasses.replace(source, spool=str(data / SPOOL / _file_name(name)))
+    if source.yields == schema.FLOWS:
+        return Feed(name, source, "flood_rates", watch=flood_watch(floods, whole=source.replayable))
     tables = [table for table, columns in schema.TABLES.items() if columns == source.yields]
     readers = tuple(each for each in detectors if not each.by and set(each.reads) <= set(source.yields))
     return Feed(name, source, tables[0] if tables else kind, None, readers)
+
+
+def _file_name(name: str) -> str:
+    """The name of a source as that of a directory."""
+    return "".join(each if each.isalnum() and each.isascii() else f"%{ord(each):x}" for each in name)
+
+
+def flood_watch(floods: Floods, *, whole: bool) -> Callable[[Engine, Store | None], Watch]:
+    """What watches a stream of flows for floods, from what the store knows of earlier ones and of what is usual."""
+    from khien.detectors.flood import Flood  # these take longer to load than all that names need
+    from khien.flows import watch
+    from khien.folds.baselines import Baselines
+    from khien.folds.flowcounts import FlowCounts
+
+    for setting in ("customers", "home"):
+        for each in getattr(floods, setting):
+            try:
+                records.target(each)
+            except ValueError as error:
+                raise ConfigError(f"floods: {setting}: {error}: give prefixes, for example 203.0.113.0/24") from error
+    detector = Flood(floods.floors)
+
+    def made(engine: Engine, store: Store | None) -> Watch:
+        def detect(rows: pa.RecordBatch, beside: Mapping[str, pa.Table]) -> Iterator[pa.RecordBatch]:
+            return engine.run(detector, pa.RecordBatchReader.from_batches(rows.schema, [rows]), **beside)
+
+        known = _open_floods(store) if store is not None else []
+        baselines = store.scan("baselines").to_batches() if store is not None else []
+        return watch.Watch(
+            *(detect, FlowCounts(floods.customers), Baselines(), floods.floors, floods.home),
+            known=known, baselines=baselines, whole=whole,
+        )  # fmt: skip
+
+    return made
+
+
+def _open_floods(store: Store) -> list[dict[str, Any]]:
+    """The floods that were found and are not over for long, as of the newest of them."""
+    met = store.find(model.Finding, order="-day", limit=_FLOODS, claim=FLOOD)
+    newest = max((each.end for each in met if each.end), default=None)
+    return [triage.row(each) for each in met if newest and each.end and newest - each.end <= _QUIET]
 
 
 def end_with_parent() -> None:
@@ -251,10 +316,13 @@ def running(directory: Path) -> int | None:
     return holder(directory)
 
 
-def sample() -> Feed:
-    """The stream of real, dated names that comes with Khiên, as a feed; who shows it says that it is a replay."""
-    paths = (str(_SHIPPED / "sample" / "names.tsv.zst"),)
-    return Feed(SAMPLE, Files(paths, page_bytes=_PAGE), "names", None, (lookalike(),))
+def samples() -> tuple[Feed, ...]:
+    """The real, dated names and flows that come with Khiên, as feeds; who shows them says that it is a replay."""
+    names, flows = (str(_SHIPPED / "sample" / each) for each in ("names.tsv.zst", "flows.pcap.zst"))
+    return (
+        Feed(SAMPLES[0], Files((names,), page_bytes=_PAGE), "names", None, (lookalike(),)),
+        Feed(SAMPLES[1], captures((flows,)), "flood_rates", watch=flood_watch(Floods(), whole=True)),
+    )
 
 
 def load_register(path: Path | None = None) -> Register:
@@ -297,6 +365,15 @@ def names(paths: Sequence[str], format: str | None = None, column: str | None = 
     for path in paths:
         _expect_readable(path)
     return Files(tuple(paths), format, column, _PAGE)
+
+
+def captures(paths: Sequence[str], format: str | None = None) -> Captures:
+    """The source of flows in paths (``-``: standard input). InputError, before anything is read: one cannot be."""
+    from khien.sources.captures import Captures
+
+    for path in paths:
+        _expect_readable(path)
+    return Captures(tuple(paths), format)
 
 
 def _expect_readable(path: str) -> None:

@@ -20,6 +20,8 @@ _VIETNAMESE = str.maketrans(",.", ".,")
 
 _EDITED = ("brand", "word", "part")  # the label people know, the protected word, what stands there instead
 _CONFIRMED = ("brand", "domain", "source")
+_OVER = ("vector", "rate", "line", "times")
+_NUMBERS = {"rate": 0, "line": 0, "low": 0, "high": 0, "count": 0, "times": 1}  # of these parameters, decimal places
 
 SUPPRESSIONS: Mapping[str, tuple[str, ...]] = {  # reasons for which a finding is known good
     "own-estate": _CONFIRMED,
@@ -56,8 +58,21 @@ REASONS: Mapping[str, tuple[str, ...]] = {  # code of a reason to the parameters
     "inside-word": ("word", "ordinary"),
     "foreign-suffix": ("suffix",),
     "unverified-estate": ("brand", "domain"),
+    "flood-packets": _OVER,
+    "flood-bits": _OVER,
+    "flood-usual": _OVER,
+    "flood-carpet": (),
+    "flood-sampled": ("low", "high"),
+    "flood-sources": ("count", "networks"),
+    "flood-scattered": ("count",),
+    "home-part": ("victim", "count", "vector"),
+    "home-amplifier": (),
+    "home-infected": (),
+    "home-devices": ("sources",),
+    "flood-heaviest": ("sources",),
     **SUPPRESSIONS,
 }
+RULES = ("flood-packets", "flood-bits", "flood-usual")  # reasons that say by which rule a flood is one
 
 
 def reason(code: str, params: Mapping[str, str], language: str) -> str:
@@ -76,7 +91,10 @@ def reason(code: str, params: Mapping[str, str], language: str) -> str:
         params = {**params, "list": _entry("list", params["list"], language)}
     if "source" in takes:
         params = {**params, "source": ", ".join(_list(each, language) for each in params["source"].split(", "))}
-    return _entry("reason", code, language).format_map(params)
+    if "vector" in takes:
+        params = {**params, "vector": technique(params["vector"], language)}
+    written = {name: number(float(params[name]), language, _NUMBERS[name]) for name in takes if name in _NUMBERS}
+    return _entry("reason", code, language).format_map({**params, **written})
 
 
 def _list(name: str, language: str) -> str:

@@ -11,7 +11,7 @@ def skipped(*rows: tuple[str, str, str]) -> pa.RecordBatch:
 
 
 def test_skipped_rows_with_their_first_places() -> None:
-    tally = Tally()
+    tally = Tally("read")
     tally.rows = 12_345
     tally.skip(skipped(("f:1", "no-dot", "x"), ("f:2", "empty", ""), ("f\x1b:3", "no-dot", "y")))
     tally.skip(skipped(("f:4", "no-dot", "z"), ("f:5", "no-dot", "z"), ("f", "more", "1200")))
@@ -27,5 +27,7 @@ def test_skipped_rows_with_their_first_places() -> None:
 
 
 def test_nothing_to_tell() -> None:
-    assert list(Tally().lines(0.0, "en", whole=False)) == []
-    assert list(Tally().lines(0.0, "vi", whole=True)) == ["đã đọc 0 tên trong 0,0 giây (0 tên mỗi giây), phát hiện: 0"]
+    assert list(Tally("read").lines(0.0, "en", whole=False)) == []
+    assert list(Tally("read").lines(0.0, "vi", whole=True)) == [
+        "đã đọc 0 tên trong 0,0 giây (0 tên mỗi giây), phát hiện: 0"
+    ]

@@ -50,7 +50,7 @@ def show(data: Path | None, wanted: Wanted, format: str, language: str) -> int:
 def tell(data: Path | None, reference: str, format: str, language: str) -> int:
     """One finding whole."""
     with app.store(app.place(data)) as store:
-        finding = _one(store, reference)
+        finding = one(store, reference)
     if format == "jsonl":
         click.echo(_line(finding))
     else:
@@ -64,7 +64,7 @@ def act(data: Path | None, reference: str, act: str, by: str | None, why: str, l
         moved: list[Finding] = []
 
         def decide() -> list[Finding]:
-            found = _one(store, reference)
+            found = one(store, reference)
             moved[:] = [triage.move(found, act, by=by or getpass.getuser(), at=app.clock(), why=why)]
             return moved
 
@@ -96,13 +96,15 @@ def _matching(store: Store, wanted: Wanted) -> Iterator[Finding]:
         after = page[-1].id
 
 
-def _one(store: Store, reference: str) -> Finding:
+def one(store: Store, reference: str) -> Finding:
     """The finding of an id, or the only one about a name. InputError: there is none, or more than one."""
     if reference in (met := store.load(Finding, reference)):
         return met[reference]
-    with suppress(ObservableError):  # as khien check takes it: a URL, a mail address, defanged
-        reference = canon.host_of(reference)
-    about = store.find(Finding, subject=reference.lower().removesuffix("."), limit=20)
+    about = store.find(Finding, subject=reference, limit=20)
+    if not about:
+        with suppress(ObservableError):  # as khien check takes it: a URL, a mail address, defanged
+            reference = canon.host_of(reference)
+        about = store.find(Finding, subject=reference.lower().removesuffix("."), limit=20)
     if len(about) == 1:
         return about[0]
     if not about:

@@ -4,19 +4,22 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from khien import words
-from khien.sources.files import progress
 from khien.words import number
+
+Place = Callable[[bytes], tuple[int, int]]  # of a cursor: the index of a file, and the bytes of it that are read
 
 
 class Progress:
     """The bar. It stands on standard error, and steps aside while rows are written to the same terminal."""
 
-    def __init__(self, paths: Sequence[str], language: str) -> None:
+    def __init__(self, paths: Sequence[str], language: str, progress: Place, rate: str) -> None:
+        """progress: of the source whose cursors are shown; rate: the phrase for what it reads in a second."""
+        self._progress, self._rate = progress, rate
         self._language = language
         self._sizes = sizes(paths)
         self._bar: Any = None
@@ -36,11 +39,11 @@ class Progress:
             self._bar.stop()
 
     def move(self, cursor: bytes, rows: int) -> None:
-        """To where the source is (a cursor of ``sources.files``), rows having been read so far."""
+        """To where the source is, rows having been read so far."""
         if self._bar:
-            done = done_of(self._sizes, cursor)
+            done = done_of(self._sizes, self._progress(cursor))
             rate = number(rows / max(time.perf_counter() - self._started, 1e-9), self._language)
-            said = words.phrase("rate", self._language, rate=rate)
+            said = words.phrase(self._rate, self._language, rate=rate)
             self._bar.update(self._task, completed=done, rate=said)
 
     @contextmanager
@@ -66,9 +69,9 @@ def sizes(paths: Sequence[str]) -> list[int | None]:
     return [_size(path) for path in paths]
 
 
-def done_of(sizes: Sequence[int | None], cursor: bytes) -> int:
-    """Bytes of files of these sizes that are behind a cursor of ``sources.files``."""
-    file, taken = progress(cursor)
+def done_of(sizes: Sequence[int | None], place: tuple[int, int]) -> int:
+    """Bytes of files of these sizes that are behind a place: the index of a file, and the bytes of it that are read."""
+    file, taken = place
     return sum(size or 0 for size in sizes[:file]) + taken
 
 

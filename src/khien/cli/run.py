@@ -21,7 +21,7 @@ from khien.contracts import Store
 from khien.errors import ConfigError, RefusedError
 from khien.model import Finding, SourceState
 from khien.pipeline import Feed, Halt, Work
-from khien.sources.files import Files
+from khien.sources.files import Files, progress
 from khien.words import number, printable
 
 _SAID = 5.0  # seconds between two lines that say how far a source is
@@ -50,7 +50,7 @@ def run(config: Path | None, data: Path | None, once: bool, with_site: bool, lan
 
 
 def replay(data: Path | None, report: Path | None, site: app.Site, opened: bool, language: str) -> int:
-    """Replays the names that come with Khiên, and serves what was found or writes it as a report."""
+    """Replays the names and flows that come with Khiên, and serves what was found or writes it as a report."""
     with contextlib.ExitStack() as stack:
         place = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="khien-")))
         stack.enter_context(app.lock(place))
@@ -59,7 +59,7 @@ def replay(data: Path | None, report: Path | None, site: app.Site, opened: bool,
         _expect_own(store, place, replayed=True)
         store.sweep()
         _say("replay", language)
-        _read((app.sample(),), store, stop, language)
+        _read(app.samples(), store, stop, language)
         if report is not None:
             serve.report(place, None, report, replay=True)
             _say("report", language, path=str(report.resolve() / "index.html"))
@@ -73,9 +73,9 @@ def replay(data: Path | None, report: Path | None, site: app.Site, opened: bool,
 
 
 def _expect_own(store: Store, place: Path, *, replayed: bool) -> None:
-    """RefusedError: dated names would stand among what was found today, or the other way round."""
+    """RefusedError: what is dated would stand among what was found today, or the other way round."""
     sources = {each.id for each in store.find(SourceState, limit=10_000)}
-    if sources - {app.SAMPLE} if replayed else app.SAMPLE in sources:
+    if sources.difference(app.SAMPLES) if replayed else sources.intersection(app.SAMPLES):
         held = "findings of real sources" if replayed else "the dated sample"
         raise RefusedError(f"{place} holds {held}: the two are never mixed, name another directory with --data")
 
@@ -174,7 +174,7 @@ class _Said:
         if not isinstance(source, Files):
             return None
         bytes_of = sizes(source.paths)
-        done = done_of(bytes_of, work.cursor)
+        done = done_of(bytes_of, progress(work.cursor))
         begun, since = self._begun.setdefault(name, (done, now))
         if None in bytes_of or done <= begun:
             return None

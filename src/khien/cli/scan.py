@@ -20,6 +20,7 @@ from khien.cli.progress import Progress
 from khien.cli.tally import Tally
 from khien.errors import InputError
 from khien.model import Register
+from khien.sources.files import progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,20 +48,20 @@ def names(inputs: Sequence[str], settings: Settings) -> int:
     """Scans the inputs one after the other; answers the exit status."""
     started = time.perf_counter()
     source = app.names(inputs, settings.input_format, settings.column)
-    tally = Tally()
-    _expect_apart(inputs, settings.output)
+    tally = Tally("read")
+    expect_apart(inputs, settings.output)
     with Output(settings.output) as output:
         detector = app.lookalike(settings.protect)
         encoded = _format(settings, output, detector.register)
-        with Progress(inputs, settings.language) as progress:
+        with Progress(inputs, settings.language, progress, "rate") as shown:
             for page in pipeline.scan(source, detector):
                 tally.rows += page.rows
                 if page.skipped is not None and page.skipped.num_rows:
                     tally.skip(page.skipped)
                 rows = encoded.encode(_wanted(page.findings, settings, tally))
-                progress.move(page.cursor, tally.rows)
+                shown.move(page.cursor, tally.rows)
                 if rows and output.live:
-                    with progress.aside():
+                    with shown.aside():
                         output.write(rows)
                 elif rows:
                     output.write(rows)
@@ -72,7 +73,7 @@ def names(inputs: Sequence[str], settings: Settings) -> int:
     return 1 if tally.found else 0
 
 
-def _expect_apart(inputs: Sequence[str], output: str | None) -> None:
+def expect_apart(inputs: Sequence[str], output: str | None) -> None:
     """InputError: what is to be read would be written over."""
     there = [path for path in (*inputs, output or "") if os.path.exists(path)]
     if output in there and any(os.path.samefile(path, output) for path in there[:-1]):

@@ -14,7 +14,9 @@ _PLACES = 3  # told of each reason for skipping
 class Tally:
     """Counts of rows, findings, and what was set aside; memory is bounded by the number of reasons."""
 
-    def __init__(self) -> None:
+    def __init__(self, summed_up: str) -> None:
+        """summed_up: the phrase for what was read and found."""
+        self._summed_up = summed_up
         self.rows = 0
         self.found = 0
         self._suppressed: Counter[str] = Counter()
@@ -45,7 +47,7 @@ class Tally:
         if whole:
             rate = number(self.rows / max(seconds, 1e-9), language)
             counts = {"rows": number(self.rows, language), "found": number(self.found, language)}
-            yield words.phrase("read", language, seconds=number(seconds, language, 1), rate=rate, **counts)
+            yield words.phrase(self._summed_up, language, seconds=number(seconds, language, 1), rate=rate, **counts)
             if self._suppressed:
                 why = [f"{words.phrase(code, language)} {number(n, language)}" for code, n in self._suppressed.items()]
                 total = number(self._suppressed.total(), language)
