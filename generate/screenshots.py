@@ -1,4 +1,4 @@
-"""Makes the README's screenshots, docs/pictures/*.png, of the bundled sample, in a Chromium that is installed.
+"""Makes the README's screenshots, docs/pictures/*.png, of the bundled samples, in a Chromium that is installed.
 
 python3 generate/screenshots.py
 """
@@ -17,8 +17,8 @@ from khien.model import Finding
 
 PICTURES = Path(__file__).parent.parent / "docs/pictures"
 SHOTS = {  # file to page, width and height in pixels, colours
-    "picture-vi": ("vi/", 1000, 1480, "light"),
-    "picture-en": ("en/", 1000, 1480, "light"),
+    "picture-vi": ("vi/", 1000, 2240, "light"),
+    "picture-en": ("en/", 1000, 2240, "light"),
     "story-vi": ("vi/findings/{id}", 1000, 900, "light"),
     "story-en": ("en/findings/{id}", 1000, 900, "light"),
     "telephone-vi": ("vi/", 360, 740, "dark"),
@@ -34,7 +34,8 @@ def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="khien-") as folder:
         with app.store(Path(folder)) as store:
-            pipeline.collect(app.sample(), app.engine(), store, app.clock())
+            for feed in app.samples():
+                pipeline.collect(feed, app.engine(), store, app.clock())
             (finding, *_) = [
                 *store.find(Finding, order="-score", limit=1, suppressed=False, claim=BRAND),
                 *store.find(Finding, order="-score", limit=1, suppressed=False),

@@ -4,15 +4,16 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+import pyarrow as pa
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from khien import app, pipeline, triage
+from khien import app, pipeline, schema, triage
 from khien.cli import serve
 from khien.detectors.lookalike import Lookalike
 from khien.model import Finding, Reason
@@ -32,6 +33,9 @@ class Ids(NamedTuple):
     dismissed: str
     hostile: str
     letters: str
+    flood: str
+    carpet: str
+    home: str
 
 
 class Place(NamedTuple):
@@ -56,14 +60,86 @@ def labels(detector: Lookalike) -> dict[str, str]:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     directory = tmp_path_factory.mktemp("site") / "data"
     with app.store(directory) as store:
-        pipeline.collect(app.sample(), app.engine(), store, AT)
+        for feed in app.samples():
+            pipeline.collect(feed, app.engine(), store, AT)
         strongest, second = store.find(Finding, order="-score", limit=2, suppressed=False)
         (known,) = store.find(Finding, order="-score", limit=1, suppressed=True)
         confirmed = triage.move(second, triage.CONFIRM, by=HOSTILE, at=AT, why=HOSTILE)
         hostile = made(HOSTILE + ".example", claim=HOSTILE, source=HOSTILE, span=(0, 9999))
         letters = made("xn--mmo-gna.example", claim="momo", start=datetime(1, 1, 1, tzinfo=UTC))
-        store.save(triage.move(confirmed, triage.DISMISS, by="Lan", at=AT), hostile, letters)
-        yield Place(directory, store, Ids(strongest.id, known.id, second.id, hostile.id, letters.id))
+        (flood,) = store.find(Finding, claim="flood")
+        carpet = flooded("198.51.100.0/24")
+        home = made(
+            "192.0.2.0/24",
+            detector="flood",
+            kind="network",
+            claim="flood-source",
+            start=AT,
+            end=AT,
+            techniques=("dns",),
+            reasons=(Reason(code="home-part", params={"victim": "198.51.100.7", "count": "3", "vector": "dns"}),),
+        )
+        rates = store.land("flood_rates", course(carpet), id="course")
+        store.save(
+            triage.move(confirmed, triage.DISMISS, by="Lan", at=AT), hostile, letters, carpet, home, landed=[rates]
+        )
+        ids = Ids(strongest.id, known.id, second.id, hostile.id, letters.id, flood.id, carpet.id, home.id)
+        yield Place(directory, store, ids)
+
+
+VECTORS = {"dns": 90_000.0, "syn": 40_000.0, "ntp": 30_000.0, "fragment": 20_000.0, "icmp": 900.0, "udp": 800.0}
+LASTED = 150  # seconds
+
+
+def flooded(subject: str) -> Finding:
+    """A flood of a network, by more vectors than a chart tells apart."""
+    start = AT - timedelta(seconds=3)
+    over = {"vector": "dns", "rate": "90000", "line": "8000", "times": "11.2"}
+    sent = {"count": "12000", "networks": "203.0.113.0/24 61%, 192.0.2.0/24 20%"}
+    return made(
+        subject,
+        detector="flood",
+        kind="network",
+        claim="flood",
+        episode=start + timedelta(seconds=1),
+        start=start,
+        end=start + timedelta(seconds=LASTED),
+        techniques=tuple(VECTORS),
+        reasons=(
+            Reason(code="flood-packets", params=over),
+            Reason(code="flood-carpet"),
+            Reason(code="flood-sources", params=sent),
+        ),
+        measures={
+            "packets": 181_700.0,
+            "bits": 2.4e9,
+            "peak": start.timestamp() + 60,
+            "sources": 12_000.0,
+            **{f"{vector}.packets": packets for vector, packets in VECTORS.items()},
+            **{f"{vector}.bits": packets * 4000 for vector, packets in VECTORS.items()},
+            "syn.port.443": 0.99,
+            "dns.from.203.0.113.0/24": 0.61,
+            "icmp.port.2048": 1.0,
+        },
+    )
+
+
+def course(flood: Finding) -> pa.RecordBatch:
+    """Its rates, every second of each vector there twice, as a crash leaves them."""
+    assert flood.start is not None
+    rows = [
+        {
+            "second": flood.start + timedelta(seconds=second),
+            "finding": flood.id,
+            "vector": vector,
+            "packets": packets * part,
+            "bytes": packets * part * 500,
+        }
+        for second in range(LASTED)
+        for vector, packets in VECTORS.items()
+        for part in (1.0, 0.5)
+    ]
+    return pa.RecordBatch.from_pylist(rows, schema.FLOOD_RATES)
 
 
 def made(subject: str, **fields: object) -> Finding:

@@ -1,12 +1,12 @@
 """Pictures are well-formed, escaped, and show what they are given."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from xml.etree import ElementTree
 
 import pytest
 
 from khien.triage import MOVES
-from khien.web import draw, views
+from khien.web import draw, floods, views
 
 SVG = "{http://www.w3.org/2000/svg}"
 WORDS = '<b title="">&'
@@ -24,6 +24,18 @@ def test_bars() -> None:
     heights = [float(bar.attrib["height"]) for bar in read(draw.bars(bins, WORDS, WORDS)).iter(f"{SVG}rect")]
     assert heights == [112.0, 3.0]  # a single finding is seen too
     assert not list(read(draw.bars([], WORDS, WORDS)).iter(f"{SVG}rect"))
+
+
+def test_a_stack_is_as_tall_as_its_parts_and_the_line() -> None:
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    rates = floods.Rates(
+        ("dns", "syn"), 1, (floods.Bar(start, (300.0, 100.0), 1.0), floods.Bar(start, (0.0, 200.0), 1.0))
+    )
+    root = read(draw.stack(rates, 100.0, WORDS, WORDS))
+    drawn = [(bar.attrib["class"], float(bar.attrib["height"])) for bar in root.iter(f"{SVG}rect")]
+    assert drawn == [("vector-0", 144.0), ("vector-1", 48.0), ("vector-1", 96.0)]
+    (line,) = (path.attrib["d"] for path in root.iter(f"{SVG}path") if path.attrib["class"] == "line")
+    assert line == "M0 151.0h600"
 
 
 @pytest.mark.parametrize(("marked", "total"), [(0, 5), (2, 5), (5, 5)])

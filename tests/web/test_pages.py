@@ -11,12 +11,20 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from khien import words
+from khien import app, words
 from khien.web.render import FOLDER
 from tests.web.conftest import Place
 
-PAGES = ["", "findings", "findings?known=true", "findings?order=new&least=0.9", "check", "errors"]
-STORIES = ["strongest", "known", "dismissed", "letters", "hostile"]
+PAGES = [
+    "",
+    "findings",
+    "findings?known=true",
+    "findings?brand=flood",
+    "findings?order=new&least=0.9",
+    "check",
+    "errors",
+]
+STORIES = ["strongest", "known", "dismissed", "letters", "hostile", "flood", "carpet", "home"]
 Get = Callable[[str], str]
 
 
@@ -40,6 +48,7 @@ class Shape(HTMLParser):
         self.links: list[str] = []
         self.ids: list[str] = []
         self.languages: list[str] = []
+        self.text = ""
         self.feed(text)
         assert not self.open
 
@@ -54,6 +63,9 @@ class Shape(HTMLParser):
         self.languages += [value] if (value := given.get("lang")) else []
         assert "style" not in given
         assert not any(name.startswith("on") for name in given)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.handle_starttag(tag, attrs)
@@ -162,6 +174,34 @@ def test_a_story_tells_all(get: Get, place: Place) -> None:
     letters = get(f"/en/findings/{place.ids.letters}")
     assert "xn--mmo-gna[.]example" in letters
     assert "mómo[.]example" in letters
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_a_flood_is_told_as_one(get: Get, place: Place, language: str) -> None:
+    text = get(f"/{language}/findings/{place.ids.carpet}")
+    assert "198[.]51[.]100[.]0/24" in Shape(text).text
+    assert words.technique("dns", language) in text
+    assert words.page("filters-never", language) in text
+    assert "destination 198.51.100.0/24" in text  # ExaBGP's
+    assert "203[.]0[.]113[.]0/24" in Shape(text).text
+    for code in ("score", "fact-brand", "known-heading"):  # what is measured, and said, of names alone
+        assert f">{words.page(code, language)}<" not in text
+        assert f">{words.page(code, language)}<" not in get(f"/{language}/findings/{place.ids.home}")
+    assert f">{words.number(181_700, language)}<" not in text  # six vectors in five columns
+    assert f">{words.number(90_000, language)}<" in text  # what was written twice counts once
+
+
+def test_floods_and_names_are_told_apart(get: Get, client: TestClient[Litestar], place: Place) -> None:
+    picture = client.get("/api/picture").json()
+    assert (picture["floods"]["findings"], picture["floods"]["at_home"]) == (2, 1)
+    assert picture["floods"]["largest"]["id"] == place.ids.carpet
+    assert picture["floods"]["seconds"] == 3.0  # by the clock: what was replayed tells nothing of it
+    assert picture["names"] == sum(page.rows.num_rows for page in app.samples()[0].source.read(None))
+    assert sum(each["findings"] for each in picture["bins"]) == picture["findings"]
+    listed = client.get("/api/findings?brand=flood").json()["findings"]
+    assert {each["finding"]["id"] for each in listed} == {place.ids.flood, place.ids.carpet}
+    assert all(each["finding"]["measures"]["packets"] > 0 for each in listed)
+    assert place.ids.flood in get("/en/findings?brand=flood")
 
 
 def test_nothing_a_finding_says_becomes_markup(get: Get, place: Place) -> None:

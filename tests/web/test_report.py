@@ -39,6 +39,7 @@ def test_both_languages_have_the_same_pages(written: Path, place: Place) -> None
     assert {"index.html", "findings.html", "check.html", "errors.html"} < vietnamese
     assert f"finding-{place.ids.strongest}.html" in vietnamese
     assert f"finding-{place.ids.known}.html" in vietnamese
+    assert f"finding-{place.ids.flood}.html" in vietnamese
 
 
 @pytest.mark.parametrize("language", words.LANGUAGES)

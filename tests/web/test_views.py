@@ -94,15 +94,20 @@ def test_a_picture_counts_what_people_decided() -> None:
     seen = views.picture(
         9,
         {
-            (date(2024, 1, 1), "new", False): 3,
-            (date(2024, 1, 2), "dismissed", False): 1,
-            (date(2024, 1, 2), "acted-on", False): 2,
-            (date(2024, 1, 5), "new", True): 4,
+            ("lookalike", date(2024, 1, 1), "new", False): 3,
+            ("lookalike", date(2024, 1, 2), "dismissed", False): 1,
+            ("lookalike", date(2024, 1, 2), "acted-on", False): 2,
+            ("lookalike", date(2024, 1, 5), "new", True): 4,
+            ("flood", date(2024, 1, 9), "dismissed", False): 5,
+            ("flood", date(2024, 1, 9), "new", False): 8,
         },
+        {("flood", "dismissed"): 5, ("flood", "new"): 7, ("flood-source", "new"): 1},
+        [],
     )
+    assert (seen.floods.findings, seen.floods.looked_at, seen.floods.dismissed) == (12, 5, 5)
     assert (seen.names, seen.findings, seen.known, seen.looked_at, seen.dismissed) == (9, 6, 4, 3, 1)
     assert (seen.first, seen.last) == (date(2024, 1, 1), date(2024, 1, 2))
-    empty = views.picture(0, {})
+    empty = views.picture(0, {}, {}, [])
     assert (empty.findings, empty.bins, empty.first) == (0, (), None)
 
 

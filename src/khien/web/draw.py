@@ -10,6 +10,7 @@ from markupsafe import Markup
 from khien import words
 from khien.model import State
 from khien.triage import MOVES
+from khien.web.floods import Rates
 from khien.web.views import GRADES, STATES, Bin
 
 _FRAME = Markup(
@@ -33,6 +34,25 @@ def bars(bins: Sequence[Bin], title: str, desc: str) -> Markup:
         if (height := max(each.findings / most * 112, 3 if each.findings else 0))  # one finding is to be seen too
     ]
     return _framed("bars", 600, 120, title, desc, [*drawn, Markup('<path class="axis" d="M0 119h600"/>')])
+
+
+def stack(rates: Rates, line: float | None, title: str, desc: str) -> Markup:
+    """A flood over time: a bar a stretch, its vectors on top of each other; line: from where on it is a flood."""
+    most = max(rates.most, line or 0) or 1
+    step = 600 / max(len(rates.bars), 1)
+    piece = Markup('<rect class="vector-{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>')
+    drawn: list[Markup] = []
+    for n, bar in enumerate(rates.bars):
+        top = 199.0
+        for number, packets in enumerate(bar.packets):
+            height = packets / most * 192
+            top -= height
+            if packets:
+                drawn.append(piece.format(number, n * step + step * 0.1, top, step * 0.8, height))
+    drawn.append(Markup('<path class="axis" d="M0 199h600"/>'))
+    if line is not None:
+        drawn.append(Markup('<path class="line" d="M0 {:.1f}h600"/>').format(199 - line / most * 192))
+    return _framed("rates", 600, 200, title, desc, drawn)
 
 
 def dots(kind: str, marked: int, total: int, across: int, title: str, desc: str) -> Markup:

@@ -90,13 +90,15 @@ def findings(site: Ours, language: Spoken, wanted: Asking) -> Response[str]:
     """A list of findings."""
     found = reading.listing(site.store, wanted)
     address = wanted.address(wanted.after)
-    return _html(site.frame.render(language, "findings", address, listing=found, query=wanted, known=()))
+    return _html(site.frame.render(language, "findings", address, listing=found, query=wanted, flooded=(), known=()))
 
 
 @get("/findings/{id:str}", sync_to_thread=True)
 def finding(site: Ours, language: Spoken, id: FromPath[str]) -> Response[str]:
     """One story."""
-    return _html(site.frame.render(language, "finding", {"id": id}, story=told(site, id)))
+    story = told(site, id)
+    filters = reading.filters(story, datetime.now(UTC))
+    return _html(site.frame.render(language, "finding", {"id": id}, story=story, filters=filters))
 
 
 @get("/check", sync_to_thread=True)

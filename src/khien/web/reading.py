@@ -1,18 +1,20 @@
 """What each page asks of the store; nothing here decides what is shown."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
 import msgspec
+import pyarrow as pa
 
 from khien.contracts import Detector, Store
 from khien.model import Finding, SourceState, State
-from khien.web import views
+from khien.web import floods, views
 from khien.web.render import Frame
 
 PAGE = 50  # findings on a page
 MOST_READ = 20  # pages that are read to fill one, where a score is asked for that the order does not bring first
+LATEST = 200  # floods that nobody took back, whose figures the picture sums up
 BESIDE = 5  # known good names that a story shows, of the first
 KNOWN_READ = 50
 
@@ -60,8 +62,14 @@ def days(store: Store) -> tuple[date, date] | None:
 
 def picture(store: Store) -> views.Picture:
     """Counts of everything that was seen."""
-    names = sum(each.rows for each in store.find(SourceState, limit=1000))
-    return views.picture(names, store.count(Finding, "day", "state", "suppressed"))
+    names = sum(each.rows for each in store.find(SourceState, limit=1000) if each.table in ("", "names"))
+    latest = store.find(Finding, order="-day", limit=LATEST, claim=floods.FLOOD, state=(*_OPEN, "gone"))
+    return views.picture(
+        names,
+        store.count(Finding, "detector", "day", "state", "suppressed"),
+        store.count(Finding, "claim", "state", claim=(floods.FLOOD, floods.TAKES_PART)),
+        latest,
+    )
 
 
 def strongest(store: Store) -> Finding | None:
@@ -98,10 +106,21 @@ def listing(store: Store, query: Query) -> Listing:
 
 
 class Story(msgspec.Struct, frozen=True):
-    """One finding, and beside it what matches too but is known good: the same protected name's first."""
+    """One finding.
+
+    beside: of a name, what matches too but is known good, the same protected name's first. rates, consists_of: of a
+    flood, over time and at its peak, as far as that is kept.
+    """
 
     finding: Finding
-    beside: tuple[Finding, ...]
+    beside: tuple[Finding, ...] = ()
+    rates: floods.Rates | None = None
+    consists_of: floods.Attack | None = None
+
+
+def filters(story: Story, made: datetime) -> dict[str, str]:
+    """What routers can be told against the flood that a story tells of; empty of all else."""
+    return floods.filters(story.consists_of, made) if story.consists_of else {}
 
 
 def story(store: Store, id: str) -> Story | None:
@@ -109,6 +128,9 @@ def story(store: Store, id: str) -> Story | None:
     finding = store.load(Finding, id).get(id)
     if finding is None:
         return None
+    if floods.claim(finding):
+        rates = floods.rates(store.lookup("flood_rates", "finding", pa.array([id])))
+        return Story(finding, rates=rates, consists_of=floods.consists_of(finding))
     like = store.find(Finding, order="-score", limit=KNOWN_READ, claim=finding.claim, suppressed=True)
     other = store.find(Finding, order="-score", limit=KNOWN_READ, suppressed=True)
     beside: dict[tuple[str, ...], Finding] = {}  # one for each protected name and why: more would say nothing new

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from khien import triage, words
 from khien.model import Finding
-from khien.web import draw, views
+from khien.web import draw, floods, views
 
 FOLDER = Path(__file__).parent
 
@@ -23,7 +23,7 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-_TEMPLATES.globals.update(draw=draw, triage=triage, views=views, words=words)  # pyright: ignore[reportArgumentType] # any value is a global
+_TEMPLATES.globals.update(draw=draw, floods=floods, triage=triage, views=views, words=words)  # pyright: ignore[reportArgumentType] # any value is a global
 
 
 class Links(Protocol):

@@ -8,16 +8,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from khien import app, words
 from khien.contracts import Store
 from khien.errors import Error, UnavailableError
 from khien.model import Finding
-from khien.web import reading
+from khien.web import floods, reading
 from khien.web.reading import Listing, Query
 from khien.web.render import FOLDER, Frame
 from khien.web.site import told
 
 MOST_FOUND = 200  # findings, the strongest, that have a page of their own
+MOST_FLOODS = 50
 MOST_KNOWN = 50
 
 _STATIC = ("mark.svg", "style.css")
@@ -60,7 +63,7 @@ def link(language: str | None, page: str, /, **params: str) -> str:
         case "finding":
             return f"../{language}/finding-{params['id']}.html"
         case "findings" if params:
-            return f"../{language}/findings.html#known"
+            return f"../{language}/findings.html#{'known' if 'known' in params else 'floods'}"
         case _:
             return f"../{language}/{page}.html"
 
@@ -71,14 +74,25 @@ def _pages(store: Store, frame: Frame) -> Iterator[tuple[str, str]]:
     picture, strongest = reading.picture(store), reading.strongest(store)
     found = _listing(store, Query(), MOST_FOUND)
     known = _listing(store, Query(known=True), MOST_KNOWN)
-    stories = _stories(store, [*found.findings, *known.findings, *([strongest] if strongest else [])])
+    flooded = _listing(store, Query(brand=floods.FLOOD, order="new"), MOST_FLOODS)
+    largest = picture.floods.largest
+    shown = [*found.findings, *flooded.findings, *known.findings, *filter(None, (strongest, largest))]
+    stories = _stories(store, shown)
+    made = app.clock()
     for language in words.LANGUAGES:
         pages: list[_Page] = [
             _Page("picture", {}, {"picture": picture, "finding": strongest}),
-            _Page("findings", {}, {"listing": found, "query": Query(), "known": known.findings}),
+            _Page(
+                "findings",
+                {},
+                {"listing": found, "query": Query(), "flooded": flooded.findings, "known": known.findings},
+            ),
             _Page("check", {}, {"text": "", "refused": False, "answer": None}),
             _Page("errors", {}, {"picture": picture}),
-            *(_Page("finding", {"id": identity}, {"story": story}) for identity, story in stories.items()),
+            *(
+                _Page("finding", {"id": identity}, {"story": story, "filters": reading.filters(story, made)})
+                for identity, story in stories.items()
+            ),
         ]
         for name, params, view in pages:
             yield link(language, name, **params).removeprefix("../"), frame.render(language, name, params, **view)
@@ -95,7 +109,7 @@ def _listing(store: Store, query: Query, most: int) -> Listing:
     read = reading.listing(store, query)
     findings = list(read.findings)
     while read.after and len(findings) < most:
-        read = reading.listing(store, Query(known=query.known, after=read.after))
+        read = reading.listing(store, msgspec.structs.replace(query, after=read.after))
         findings += read.findings
     return Listing(tuple(findings), read.after)
 

@@ -1,8 +1,8 @@
 """What a page shows, made from records: rules without input, output or markup."""
 
 from bisect import bisect
-from collections.abc import Iterator, Mapping
-from datetime import date, datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple, get_args
 
 import msgspec
@@ -12,6 +12,7 @@ from khien import canon, schema, triage, words
 from khien.contracts import Detector
 from khien.errors import ObservableError
 from khien.model import Finding, Reason, State
+from khien.web import floods
 
 MOST_BINS = 60  # bars of a chart: more are too thin to see on a telephone
 
@@ -92,6 +93,11 @@ def day(at: date, *, language: str) -> str:
     return f"{at.day}/{at.month}/{at.year}" if language == "vi" else f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
 
 
+def moment(at: datetime, *, language: str) -> str:
+    """A second as the language writes it, UTC."""
+    return f"{day(at, language=language)} {at.astimezone(UTC):%H:%M:%S} UTC"
+
+
 def sentence(reason: Reason, language: str) -> str:
     """A reason for people to read; names in it are defanged."""
     params = {key: shown(text) if key in words.NAMES else words.printable(text) for key, text in reason.params.items()}
@@ -133,8 +139,11 @@ def _edges(first: date, last: date) -> Iterator[Iterator[date]]:
 
 
 class Picture(msgspec.Struct, frozen=True):
-    """What was seen so far. names: looked at; findings, known: raised, and raised but known good; looked_at,
-    dismissed: findings a person decided about, and found to be none; first, last: days they were first seen on."""
+    """What was seen so far; of floods in floods, all else of names alone.
+
+    names: looked at; findings, known: raised, and raised but known good; looked_at, dismissed: findings a person
+    decided about, and found to be none; first, last: days they were first seen on.
+    """
 
     names: int
     findings: int
@@ -145,14 +154,23 @@ class Picture(msgspec.Struct, frozen=True):
     bins: tuple[Bin, ...]
     first: date | None
     last: date | None
+    floods: floods.Tile
 
 
-def picture(names: int, counts: Mapping[tuple[date, State, bool], int]) -> Picture:
-    """counts: findings by day, state and whether they are suppressed, as Store.count gives them."""
+def picture(
+    names: int,
+    counts: Mapping[tuple[str, date, State, bool], int],
+    flooded: Mapping[tuple[str, State], int],
+    latest: Sequence[Finding],
+) -> Picture:
+    """counts: findings by detector, day, state and whether they are suppressed, as Store.count gives them; flooded,
+    latest: as floods.tile takes them."""
     days: dict[date, int] = {}
     states: dict[State, int] = dict.fromkeys(STATES, 0)
     known = 0
-    for (at, state, suppressed), count in counts.items():
+    for (detector, at, state, suppressed), count in counts.items():
+        if detector == floods.DETECTOR:
+            continue
         if suppressed:
             known += count
             continue
@@ -162,12 +180,13 @@ def picture(names: int, counts: Mapping[tuple[date, State, bool], int]) -> Pictu
         names=names,
         findings=sum(states.values()),
         known=known,
-        looked_at=states["confirmed"] + states["acted-on"] + states["dismissed"],
+        looked_at=sum(states[each] for each in floods.DECIDED),
         dismissed=states["dismissed"],
         states=states,
         bins=bins(days),
         first=min(days, default=None),
         last=max(days, default=None),
+        floods=floods.tile(flooded, latest),
     )
 
 
