@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from khien.flows import window
-from khien.flows.counts import PACKET, SUMS, Counts, joined
+from khien.flows.counts import PACKET, SUMS, Counts, joined, of_columns
 from khien.flows.floors import OURS
 from khien.flows.vectors import NUMBERS, VECTORS
 from khien.flows.window import Lines, Window
@@ -38,7 +38,7 @@ class Row(NamedTuple):
 
 def counts_of(*rows: Row) -> Counts:
     sums = [(row.packets, row.bytes, row.packets, row.step, row.step, row.step, 0) for row in rows]
-    return Counts(
+    return of_columns(
         second=np.array([START + row.second for row in rows], np.int64),
         scope=np.array([row.target[0] for row in rows], np.uint8),
         prefix=np.frombuffer(b"".join(row.target[1] for row in rows), np.uint64).reshape(-1, 2),
@@ -207,7 +207,7 @@ def one_packet_each(numbers: np.ndarray, second: int) -> Counts:
     prefix = np.zeros((len(numbers), 2), np.uint64)
     prefix[:, 1] = numbers
     whole = np.full(len(numbers), START + second, np.int64)
-    return Counts(whole, np.full(len(numbers), HOST, np.uint8), prefix, np.full(len(numbers), SYN, np.uint8), sums)
+    return of_columns(whole, HOST, prefix, SYN, sums)
 
 
 def live(one: Window, numbers: np.ndarray) -> list[bool]:

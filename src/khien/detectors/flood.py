@@ -11,14 +11,14 @@ import pyarrow as pa
 from khien import schema
 from khien.flows import judge
 from khien.flows.counts import SECOND
-from khien.flows.floors import FEW, OF_FEW, OURS, Floors
+from khien.flows.floors import CONNECTIONS, FEW, OF_FEW, OURS, Floors
 from khien.flows.records import HOST, network, written
 from khien.flows.vectors import NAMES, NUMBERS, VECTORS
 
 TOP = 10  # sources and networks that a finding names
 LEAST_SHARE = 0.01  # of a vector's packets: less is not told of a port or network
 
-_SYN = NUMBERS["syn"]
+_CONNECTIONS = {NUMBERS[name] for name in CONNECTIONS}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Array = np.ndarray[Any, Any]
@@ -73,8 +73,9 @@ class Flood:
     ) -> Iterator[dict[str, Any]]:
         scope, prefix = target
         floors = {each: self.floors.of(scope, NAMES[each]) for each in rates.vectors}
-        if _SYN in floors and sent is not None and sent["distinct"] < FEW:
-            floors[_SYN] = floors[_SYN][0] * OF_FEW, floors[_SYN][1]
+        if sent is not None and sent["distinct"] < FEW:
+            for each in _CONNECTIONS & floors.keys():
+                floors[each] = floors[each][0] * OF_FEW, floors[each][1] * OF_FEW
         packets, byte_counts = judge.lines(floors, usual, rates.vectors)
         for flood in judge.floods(rates, packets, byte_counts):
             start, end, peak = (

@@ -86,7 +86,7 @@ def _count(
 ):  # fmt: skip
     """Counts flows begin to end by target, vector and second; answers the first for which there is no room.
 
-    cells: address (two numbers), second << 8 | vector, then SUMS. A block of flows at a time, and one thing of all of
+    cells: as in Counts. A block of flows at a time, and one thing of all of
     them after the other: the processor then waits for many cells at once. metas, homes: room for a block.
     """
     for block in range(begin, end, _BLOCK):
@@ -97,7 +97,7 @@ def _count(
             i = block + n
             vector = np.int64(classify(table, protocol[i], source_port[i], target_port[i], flags[i], fragment[i]))
             second = min(max(first[i], 0), _LATEST) // SECOND
-            metas[n] = (second << 8) | vector
+            metas[n] = (second << 16) | (HOST << 8) | vector
             homes[n] = (np.int64(mixed(target[2 * i], target[2 * i + 1], vector)) + second) & mask
         for n in range(size):
             i = block + n
@@ -124,14 +124,16 @@ def _count(
             _add(cells, cell, head_p, head_b, head_n, 0)
             high, low, vector = target[2 * i], target[2 * i + 1], metas[n] & 0xFF
             home = np.int64(mixed(high, low, vector))
-            cell = _cell(high, low, (ends << 8) | vector, (home + ends) & mask, slots, mask, cells, made)
+            cell = _cell(high, low, (ends << 16) | (HOST << 8) | vector, (home + ends) & mask, slots, mask, cells, made)
             rest_p = np.int64(whole) * PACKET - head_p - between * each_p
             rest_b, rest_n = np.int64(octets) - head_b - between * each_b, np.int64(noise) - head_n - between * each_n
             _add(cells, cell, rest_p, rest_b, rest_n, 0)
             if between > 0:
                 _add(cells, cell, -each_p, -each_b, -each_n, 3)
                 begins += 1
-                cell = _cell(high, low, (begins << 8) | vector, (home + begins) & mask, slots, mask, cells, made)
+                cell = _cell(
+                    high, low, (begins << 16) | (HOST << 8) | vector, (home + begins) & mask, slots, mask, cells, made
+                )
                 _add(cells, cell, each_p, each_b, each_n, 3)
     return end
 
@@ -142,44 +144,47 @@ def _find_room(cells, n, slots, mask):
     for cell in range(n):
         at = cell * _CELL
         home = np.int64(mixed(np.uint64(cells[at]), np.uint64(cells[at + 1]), cells[at + 2] & 0xFF))
-        slot = (home + (cells[at + 2] >> 8)) & mask
+        slot = (home + (cells[at + 2] >> 16)) & mask
         while slots[slot] != 0:
             slot = (slot + 1) & mask
         slots[slot] = cell + 1
     return 0
 
 
-@kernel("i8", "u8*", "u1*", "u1*", "i8*", "i8*", "i8", "i4*", "i8", "i4*", "i8*")
-def _merge(prefix, scope, vector, second, sums, n, slots, mask, rows, merged):
-    """Adds up rows of one key, n in all; rows: the first of each key; answers how many keys there are."""
-    made = 0
+@kernel("i8", "i8*", "i8", "i8*", "i4*", "i8", "i8*", "i8*")
+def _merge(given, n, masks, slots, mask, cells, made):
+    """Adds up n cells of one key. masks: of addresses of IPv4 and of others, two numbers and a scope each: cells go to
+    the prefixes these leave, or stay where they are if the scope is 0; and what tells IPv4 apart, three numbers."""
+    made[0] = 0
     for i in range(n):
-        high, low = prefix[2 * i], prefix[2 * i + 1]
-        more = (second[i] << 16) | (np.int64(scope[i]) << 8) | vector[i]
-        slot = np.int64(mixed(high, low, more)) & mask
-        while True:
-            at = np.int64(slots[slot]) - 1
-            if at < 0:
-                at = made
-                slots[slot] = at + 1
-                rows[at] = i
-                for each in range(_SUMS):
-                    merged[at * _SUMS + each] = 0
-                made += 1
-                break
-            r = rows[at]
-            if (
-                prefix[2 * r] == high
-                and prefix[2 * r + 1] == low
-                and second[r] == second[i]
-                and scope[r] == scope[i]
-                and vector[r] == vector[i]
-            ):
-                break
-            slot = (slot + 1) & mask
+        at = i * _CELL
+        high, low, meta = given[at], given[at + 1], given[at + 2]
+        family = 0 if high == masks[6] and (low & masks[8]) == masks[7] else 3
+        if masks[family + 2] != 0:
+            high &= masks[family]
+            low &= masks[family + 1]
+            meta = (meta & ~0xFF00) | (masks[family + 2] << 8)
+        home = np.int64(mixed(np.uint64(high), np.uint64(low), meta & 0xFFFF)) + (meta >> 16)
+        cell = _cell(np.uint64(high), np.uint64(low), meta, home & mask, slots, mask, cells, made)
+        for each in range(3, _CELL):
+            cells[cell * _CELL + each] += given[at + each]
+    return made[0]
+
+
+@kernel("i8", "i8*", "i8", "i8*", "u1*", "i8*", "u1*", "i8*")
+def _turn(cells, n, second, scope, prefix, vector, sums):
+    """Cells into columns: n microseconds, scopes, prefixes, vectors, and n of each sum."""
+    for i in range(n):
+        at = i * _CELL
+        meta = cells[at + 2]
+        second[i] = (meta >> 16) * SECOND
+        scope[i] = (meta >> 8) & 0xFF
+        vector[i] = meta & 0xFF
+        prefix[2 * i] = cells[at]
+        prefix[2 * i + 1] = cells[at + 1]
         for each in range(_SUMS):
-            merged[at * _SUMS + each] += sums[i * _SUMS + each]
-    return made
+            sums[each * n + i] = cells[at + 3 + each]
+    return n
 
 
 @kernel("i8", "u1*", "u2*", "u2*", "u1*", "u1*", "u1*", "i8", "u1*")
@@ -191,20 +196,54 @@ def _classify(protocol, source_port, target_port, flags, fragment, table, n, out
 
 
 class Counts(NamedTuple):
-    """Rows of schema.FLOW_COUNTS as arrays; prefix: two numbers a row, in the order of its bytes; sums: SUMS a row."""
+    """Rows of schema.FLOW_COUNTS, a cell each (i8, rows x 10): the prefix in two numbers in the order of its bytes, the
+    second since 1970 << 16 | scope << 8 | vector, then SUMS."""
 
-    second: Array  # i8, seconds since 1970
-    scope: Array  # u1
-    prefix: Array  # u8, rows x 2
-    vector: Array  # u1
-    sums: Array  # i8, rows x 7
+    cells: Array
+
+    @property
+    def second(self) -> Array:
+        """i8"""
+        return self.cells[:, 2] >> 16
+
+    @property
+    def scope(self) -> Array:
+        """u1"""
+        return (self.cells[:, 2] >> 8).astype(np.uint8)
+
+    @property
+    def prefix(self) -> Array:
+        """u8, rows x 2"""
+        return self.cells[:, :2].view(np.uint64)
+
+    @property
+    def vector(self) -> Array:
+        """u1"""
+        return self.cells[:, 2].astype(np.uint8)
+
+    @property
+    def sums(self) -> Array:
+        """i8, rows x 7"""
+        return self.cells[:, 3:]
+
+
+def of_columns(second: Array, scope: Array | int, prefix: Array, vector: Array | int, sums: Array) -> Counts:
+    """Counts of columns, as the properties of Counts give them."""
+    cells = np.empty((len(second), _CELL), np.int64)
+    cells[:, :2], cells[:, 3:] = prefix.view(np.int64), sums
+    cells[:, 2] = (second << 16) | (np.asarray(scope, np.int64) << 8) | np.asarray(vector, np.int64)
+    return Counts(cells)
 
 
 def count(flows: pa.RecordBatch, customers: Sequence[str] = ()) -> Counts:
     """What targets got, each for itself and in the prefixes around it, customers' (``203.0.113.0/25``) among them."""
     parts = list(_hosts(records.columns(flows)))
     hosts = merged(joined(parts)) if len(parts) > 1 else parts[0]
-    return joined([hosts, *_widened(hosts), *_of_customers(hosts, customers)])
+    parts, wide = [hosts, *_of_customers(hosts, customers)], hosts
+    for level in range(len(SCOPES[0])):  # narrow before wide: few cells are left for the widest
+        wide = merged(wide, (SCOPES[0][level], SCOPES[1][level]))
+        parts.append(wide)
+    return joined(parts)
 
 
 class _Room:
@@ -231,7 +270,7 @@ def _hosts(columns: records.Columns) -> Iterator[Counts]:
     made[0] = size = done = 0
     while done < n:
         if size == _MOST_ROOM:
-            yield _of_cells(cells[: made[0]])
+            yield Counts(cells[: made[0]].copy())
             made[0] = size = 0
         size = 2 * size or _FIRST_ROOM
         slots = np.zeros(2 * size, np.int32)
@@ -241,58 +280,26 @@ def _hosts(columns: records.Columns) -> Iterator[Counts]:
             *(c.fragment, c.packets, c.bytes, c.sampling, vectors.table(), done, n),
             *(slots, len(slots) - 1, cells, size, made, room.metas, room.homes),
         )
-    yield _of_cells(cells[: made[0]])
+    yield Counts(cells[: made[0]].copy())
     _SPARE.append(room)
 
 
-def _of_cells(cells: Array) -> Counts:
-    return Counts(
-        second=cells[:, 2] >> 8,
-        scope=np.full(len(cells), HOST, np.uint8),
-        prefix=cells[:, :2].copy().view(np.uint64),
-        vector=cells[:, 2].astype(np.uint8),
-        sums=cells[:, 3:].copy(),
-    )
-
-
-def merged(counts: Counts) -> Counts:
-    """One row for each key."""
-    n = len(counts.second)
-    slots = np.zeros(_power(2 * n), np.int32)
-    rows, sums = np.empty(max(n, 1), np.int32), np.empty((max(n, 1), _SUMS), np.int64)
+def merged(counts: Counts, scopes: tuple[int, int] = (0, 0)) -> Counts:
+    """One row for each key. scopes: of the prefixes around addresses of IPv4 and of IPv6 that they are counted by."""
+    n = len(counts.cells)
+    slots, cells = np.zeros(_power(2 * n), np.int32), np.empty((n, _CELL), np.int64)
+    masks = [number for scope in scopes for number in (*mask(scope).view(np.int64).tolist(), scope)]
+    mapped = np.frombuffer(records.MAPPED + bytes(4) + b"\xff" * 4 + bytes(4), np.int64).tolist()
     made = _merge(
-        *(counts.prefix.reshape(-1), counts.scope, counts.vector, counts.second, counts.sums.reshape(-1), n),
-        *(slots, len(slots) - 1, rows, sums),
+        *(np.ascontiguousarray(counts.cells), n, np.array([*masks, *mapped], np.int64), slots, len(slots) - 1, cells),
+        np.zeros(1, np.int64),
     )
-    kept = rows[:made]
-    return Counts(counts.second[kept], counts.scope[kept], counts.prefix[kept], counts.vector[kept], sums[:made].copy())
+    return Counts(cells[:made])
 
 
 def joined(parts: Sequence[Counts]) -> Counts:
     """Counts one after the other."""
-    if not parts:
-        return Counts(
-            np.empty(0, np.int64), np.empty(0, np.uint8), np.empty((0, 2), np.uint64), np.empty(0, np.uint8),
-            np.empty((0, _SUMS), np.int64),
-        )  # fmt: skip
-    return Counts(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
-
-
-def _widened(hosts: Counts) -> list[Counts]:
-    """The same counts by the prefixes around the hosts, narrow before wide: few rows are left for the widest."""
-    ipv4 = is_ipv4(hosts.prefix)
-    made = []
-    for rows, scopes in ((ipv4, SCOPES[0]), (~ipv4, SCOPES[1])):
-        narrow = Counts(*(column[rows] for column in hosts))
-        for scope in scopes:
-            if not len(narrow.second):
-                break
-            around = narrow._replace(
-                prefix=narrow.prefix & mask(scope), scope=np.full(len(narrow.second), scope, np.uint8)
-            )
-            narrow = merged(around)
-            made.append(narrow)
-    return made
+    return Counts(np.concatenate([np.empty((0, _CELL), np.int64), *(each.cells for each in parts)]))
 
 
 def totals(flows: pa.RecordBatch) -> Counts:
@@ -303,7 +310,7 @@ def totals(flows: pa.RecordBatch) -> Counts:
     sums = np.zeros((n, _SUMS), np.int64)
     sums[:, 0], sums[:, 1], sums[:, -1] = c.packets, c.bytes, 1
     targets = c.target.view(np.uint64).reshape(-1, 2)
-    return merged(Counts(np.zeros(n, np.int64), np.full(n, HOST, np.uint8), targets, kinds, sums))
+    return merged(of_columns(np.zeros(n, np.int64), HOST, targets, kinds, sums))
 
 
 def _of_customers(hosts: Counts, customers: Sequence[str]) -> Iterator[Counts]:
@@ -316,17 +323,7 @@ def _of_customers(hosts: Counts, customers: Sequence[str]) -> Iterator[Counts]:
         around = np.ascontiguousarray(hosts.prefix & mask(scope)).view("V16").reshape(-1)
         rows = np.isin(around, np.array(each, "V16"))
         if rows.any():
-            narrow = Counts(*(column[rows] for column in hosts))
-            yield merged(
-                narrow._replace(prefix=narrow.prefix & mask(scope), scope=np.full(int(rows.sum()), scope, np.uint8))
-            )
-
-
-def is_ipv4(prefix: Array) -> Array:
-    """Which of the prefixes (u8, rows x 2) are IPv4's."""
-    high, low = np.frombuffer(records.MAPPED + bytes(4), np.uint64)
-    over = np.frombuffer(b"\xff" * 4 + bytes(4), np.uint64)[0]
-    return (prefix[:, 0] == high) & ((prefix[:, 1] & over) == low)
+            yield merged(Counts(hosts.cells[rows]), (scope, scope))
 
 
 def mask(scope: int) -> Array:
@@ -341,27 +338,28 @@ def _power(least: int) -> int:
 
 def batch(counts: Counts) -> pa.RecordBatch:
     """schema.FLOW_COUNTS."""
-    n = len(counts.second)
-    columns = (counts.second * SECOND, counts.scope, counts.prefix, counts.vector, *counts.sums.T)
+    n = len(counts.cells)
+    second, prefix, sums = np.empty(n, np.int64), np.empty((n, 2), np.int64), np.empty((_SUMS, n), np.int64)
+    scope, vector = np.empty(n, np.uint8), np.empty(n, np.uint8)
+    _turn(np.ascontiguousarray(counts.cells), n, second, scope, prefix, vector, sums)
     arrays = [
-        pa.Array.from_buffers(kind, n, [None, pa.py_buffer(np.ascontiguousarray(column))])
-        for kind, column in zip(schema.FLOW_COUNTS.types, columns, strict=True)
+        pa.Array.from_buffers(kind, n, [None, pa.py_buffer(column)])
+        for kind, column in zip(schema.FLOW_COUNTS.types, (second, scope, prefix, vector, *sums), strict=True)
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=schema.FLOW_COUNTS)
 
 
 def of(rows: pa.RecordBatch) -> Counts:
-    """The arrays of schema.FLOW_COUNTS."""
+    """The counts in schema.FLOW_COUNTS."""
+    n, cells = rows.num_rows, np.empty((rows.num_rows, _CELL), np.int64)
+    for place, name in enumerate(SUMS, _CELL - _SUMS):
+        cells[:, place] = rows.column(name).to_numpy()
     prefix = rows.column("prefix")
-    octets = np.frombuffer(prefix.buffers()[1] or b"", np.uint64, 2 * len(prefix), 16 * prefix.offset)
-    sums = [rows.column(name).to_numpy() for name in SUMS]
-    return Counts(
-        second=rows.column("second").cast(pa.int64()).to_numpy() // SECOND,
-        scope=rows.column("scope").to_numpy(),
-        prefix=octets.reshape(-1, 2),
-        vector=rows.column("vector").to_numpy(),
-        sums=np.stack(sums, axis=1) if len(prefix) else np.empty((0, len(SUMS)), np.int64),
-    )
+    cells[:, :2] = np.frombuffer(prefix.buffers()[1] or b"", np.int64, 2 * n, 16 * prefix.offset).reshape(n, 2)
+    second, scope, vector = (rows.column(name) for name in ("second", "scope", "vector"))
+    kinds = (scope.to_numpy().astype(np.int64) << 8) | vector.to_numpy()
+    cells[:, 2] = ((second.cast(pa.int64()).to_numpy() // SECOND) << 16) | kinds
+    return Counts(cells)
 
 
-KERNELS = (_count, _find_room, _merge, _classify)
+KERNELS = (_count, _find_room, _merge, _turn, _classify)

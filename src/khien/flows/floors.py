@@ -15,8 +15,9 @@ from khien.model import Record
 Array = np.ndarray[Any, Any]
 
 CLASSES = 4  # of scopes: a host; a /24 or /64; a /20 or /48; what customers have
-FEW = 8  # sources: a scan of one host's ports by fewer looks like a flood of SYN, and goes as fast
-OF_FEW = 5.0  # times the floor that SYN of few sources must reach
+FEW = 8  # sources: a scan of a host's ports, or one fast download, looks like a flood of connections by fewer
+OF_FEW = 5.0  # times the floor that connections of few sources must reach
+CONNECTIONS = ("syn", "ack", "tcp")
 
 _MEGA = 1e6
 _ODD = 1_000.0, 100 * _MEGA  # packets and bits a second: of what hosts get little of unless it is sent to harm them

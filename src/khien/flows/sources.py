@@ -4,6 +4,7 @@ Distinct sources are counted by HyperLogLog (Flajolet et al. 2007), how evenly t
 into hashed buckets; both merge in any order. The heaviest sources are held by name, a bounded number of them.
 """
 
+import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -17,7 +18,7 @@ from khien.flows.vectors import classify
 
 REGISTERS = 1 << 12  # of a HyperLogLog: a standard error of 1.04 / 64, under 2 %
 BUCKETS = 1 << 8
-HEAVIEST = 1024  # sources, and ports, of one target that are held by name
+HEAVIEST = 512  # sources, and ports, of one target that are held by name
 LONGEST = 2048  # bytes of a packet; longer ones count as so long
 _PROFILED = 1 << 16  # flows of a page whose ports and lengths are looked at: as good as all
 
@@ -177,7 +178,7 @@ def _add(known: dict[K, int], more: Iterable[tuple[K, int]]) -> None:
 
 
 def _greatest(known: Mapping[K, int], most: int) -> list[tuple[K, int]]:
-    return sorted(known.items(), key=lambda each: (-each[1], each[0]))[:most]
+    return heapq.nsmallest(most, known.items(), key=lambda each: (-each[1], each[0]))
 
 
 def _network_of(source: bytes) -> Target:
@@ -225,8 +226,7 @@ def _by_source(c: records.Columns, rows: Array, which: Array) -> counts.Counts:
     n = len(rows)
     sums = np.zeros((n, len(counts.SUMS)), np.int64)
     sums[:, 0] = c.packets[rows]
-    none = np.zeros(n, np.uint8)
-    return counts.merged(counts.Counts(which, none, c.source.view(np.uint64)[rows], none, sums))
+    return counts.merged(counts.of_columns(which, 0, c.source.view(np.uint64)[rows], 0, sums))
 
 
 def _table(targets: Sequence[Target]) -> tuple[Array, Array]:

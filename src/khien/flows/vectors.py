@@ -84,7 +84,8 @@ NAMES = tuple(vector.name for vector in VECTORS)
 NUMBERS = {name: number for number, name in enumerate(NAMES)}
 
 _FRAGMENT = NUMBERS["fragment"]
-_UDP = NUMBERS["udp"]
+_TCP, _UDP, _SYN_ACK = NUMBERS["tcp"], NUMBERS["udp"], NUMBERS["syn-ack-reflection"]
+_SERVICES = 1024  # ports below are those of services, RFC 6335 section 6
 _BY_FLAGS, _BY_PORT = 256, 256 + 64  # where these begin in the table of classify, behind the protocols
 
 
@@ -121,12 +122,16 @@ def _of_flags(flags: int) -> str:
 def classify(table, protocol, source_port, target_port, flags, fragment):
     """The number of a flow's vector.
 
-    Routers that export no fragment bit write UDP fragments, which have no ports, with both ports 0.
+    Routers that export no fragment bit write UDP fragments, which have no ports, with both ports 0. SYN and ACK in the
+    record of one who asks a service are the first packet of a connection and those behind it, not an answer.
     """
     if fragment != 0 or (protocol == UDP and source_port == 0 and target_port == 0):
         return _FRAGMENT
     if protocol == TCP:
-        return table[_BY_FLAGS + (flags & CONTROL)]
+        vector = table[_BY_FLAGS + (flags & CONTROL)]
+        if vector == _SYN_ACK and target_port < _SERVICES and source_port >= _SERVICES:
+            return _TCP
+        return vector
     if protocol == UDP:
         return table[_BY_PORT + source_port]
     return table[protocol]

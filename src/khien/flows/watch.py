@@ -23,7 +23,7 @@ from khien.flows.floors import CLASSES, OURS, Floors
 from khien.flows.vectors import NAMES, NUMBERS
 from khien.flows.window import Series, Window
 
-STEP = 0.5  # seconds between two looks
+STEP = 0.25  # seconds between two looks: as often as a live source has pages
 FORGETS = 10  # seconds from one time that suspicions are dropped to the next
 SUSPICION = 0.5  # of a line: from there on the sources of a target are counted
 _SHORT = 3  # seconds: in a shorter capture the seconds that it saw only in part are taken for as long as they were seen
@@ -31,7 +31,7 @@ _LEAST_SEEN = 0.1  # seconds
 _MOST_HELD = 2_000_000  # flows
 _MOST_SUSPECTS = 512
 _MOSTLY = 0.8
-_NAMED = 50  # sources, and networks, of a target that the detector hears of
+_NAMED = 32  # sources, ports and networks of a target that the detector hears of
 _AT_ONCE = 64  # targets whose series are held at a time
 _MINUTE = 60  # seconds that are settled at once
 _LATE = 30  # seconds after which little is still told of a second
@@ -87,6 +87,7 @@ class Watch:
             self._baseline.take(batch)
         self._suspects: dict[Target, int] = {}  # the vectors they are suspected for, a bit each
         self._senders: dict[Target, dict[int, sources.Senders]] = {}  # by vector
+        self._sender_rows: dict[Target, tuple[int, dict[str, Any]]] = {}  # with the second they are of
         self._open = {records.target(row["subject"]): _Open(row, _second(row["end"])) for row in known}
         self._held: list[pa.RecordBatch] | None = [] if whole else None
         self._began = self._latest = self._looked = 0  # microseconds
@@ -210,6 +211,7 @@ class Watch:
         for target in self._suspects.keys() - {*over, *self._going()}:
             del self._suspects[target]
             self._senders.pop(target, None)
+            self._sender_rows.pop(target, None)
         for target, each in list(self._open.items()):
             if each.sealed and self._window.newest - _second(each.finding["end"]) > self._window.horizon + judge.QUIET:
                 del self._open[target]
@@ -260,6 +262,7 @@ class Watch:
                     del self._taking_part[row["id"]]
                 self._suspects.pop(target, None)
                 self._senders.pop(target, None)
+                self._sender_rows.pop(target, None)
         return _seen(rows)
 
     def _settle(self) -> Seen:
@@ -312,12 +315,20 @@ class Watch:
 
     def _beside(self, targets: Iterable[Target]) -> Mapping[str, pa.Table]:
         opened = [_open_row(target, self._open[target].finding) for target in targets if target in self._open]
-        sent = [_sender_row(target, self._senders[target], self._home) for target in targets if target in self._senders]
+        sent = [self._sent(target) for target in targets if target in self._senders]
         return {
             "usual": pa.Table.from_pylist(list(self._baseline.usual(list(targets), self._window.newest)), schema.USUAL),
             "open": pa.Table.from_pylist(opened, schema.OPEN_FLOODS),
             "senders": pa.Table.from_pylist(sent, schema.SENDERS),
         }
+
+    def _sent(self, target: Target) -> dict[str, Any]:
+        """A row of schema.SENDERS, made anew once a second: it is dear, and says little more a moment later."""
+        made_in, row = self._sender_rows.get(target, (0, {}))
+        if made_in != self._window.newest:
+            row = _sender_row(target, self._senders[target], self._home)
+            self._sender_rows[target] = self._window.newest, row
+        return row
 
     def _rates(self, targets: Mapping[Target, Array]) -> pa.RecordBatch:
         """schema.FLOOD_RATES of the floods among targets, of the seconds that are settled and not yet written down."""

@@ -17,6 +17,7 @@ from khien.flows.vectors import VECTORS
 Array = np.ndarray[Any, Any]
 
 _VECTORS = len(VECTORS)
+_ROW = 10  # numbers of a row of counts
 _SUMS = 7  # as in FLOW_COUNTS: of the second, a step, and flows
 _CELL = 8
 _KEY = 12  # numbers of a key, in this order:
@@ -54,27 +55,28 @@ def _cell_of(key, second, slots, mask, cells):
 
 @kernel(
     "i8",
-    *("i8*", "u1*", "u8*", "u1*", "i8*", "i8", "i8", "i8"),
+    *("i8*", "i8", "i8", "i8"),
     *("i4*", "i8", "i8*", "i8", "i4*", "i8", "i8*", "i8", "i4*", "i8*"),
 )
 def _take(
-    second, scope, prefix, vector, sums, begin, n, oldest,
+    rows, begin, n, oldest,
     key_slots, key_mask, keys, most_keys, cell_slots, cell_mask, cells, most_cells, changed, state,
 ):  # fmt: skip
-    """Adds rows begin to n; answers the first row there is no room for. state: keys, cells, keys changed."""
+    """Adds rows (as in Counts) begin to n; answers the first there is no room for. state: keys, cells, keys changed."""
     for i in range(begin, n):
         if state[0] >= most_keys or state[1] >= most_cells:
             return i
-        high, low = prefix[2 * i], prefix[2 * i + 1]
-        slot = _key_of(high, low, np.int64(scope[i]), np.int64(vector[i]), key_slots, key_mask, keys)
+        row = i * _ROW
+        second, scope, vector = rows[row + 2] >> 16, (rows[row + 2] >> 8) & 0xFF, rows[row + 2] & 0xFF
+        slot = _key_of(np.uint64(rows[row]), np.uint64(rows[row + 1]), scope, vector, key_slots, key_mask, keys)
         if key_slots[slot] == 0:
             at = state[0] * _KEY
             for each in range(_KEY):
                 keys[at + each] = 0
-            keys[at + _HIGH] = np.int64(high)
-            keys[at + _LOW] = np.int64(low)
-            keys[at + _SCOPE] = scope[i]
-            keys[at + _VECTOR] = vector[i]
+            keys[at + _HIGH] = rows[row]
+            keys[at + _LOW] = rows[row + 1]
+            keys[at + _SCOPE] = scope
+            keys[at + _VECTOR] = vector
             state[0] += 1
             key_slots[slot] = state[0]
         key = np.int64(key_slots[slot]) - 1
@@ -83,27 +85,27 @@ def _take(
             keys[at + _CHANGED] = 1
             changed[state[2]] = key
             state[2] += 1
-        row = i * _SUMS
-        if second[i] < oldest:  # of what is older only this is left: the flows that go on
-            keys[at + _BASE] += sums[row + 3]
-            keys[at + _BASE_BYTES] += sums[row + 4]
-            keys[at + _BASE_NOISE] += sums[row + 5]
+        row += _ROW - _SUMS
+        if second < oldest:  # of what is older only this is left: the flows that go on
+            keys[at + _BASE] += rows[row + 3]
+            keys[at + _BASE_BYTES] += rows[row + 4]
+            keys[at + _BASE_NOISE] += rows[row + 5]
         else:
-            slot = _cell_of(key, second[i], cell_slots, cell_mask, cells)
+            slot = _cell_of(key, second, cell_slots, cell_mask, cells)
             if cell_slots[slot] == 0:
                 cell = state[1] * _CELL
-                cells[cell] = (key << 34) | second[i]
+                cells[cell] = (key << 34) | second
                 for each in range(1, _CELL):
                     cells[cell + each] = 0
                 state[1] += 1
                 cell_slots[slot] = state[1]
             cell = (np.int64(cell_slots[slot]) - 1) * _CELL
             for each in range(_SUMS):
-                cells[cell + 1 + each] += sums[row + each]
+                cells[cell + 1 + each] += rows[row + each]
             keys[at + _PACKETS] = max(keys[at + _PACKETS], cells[cell + 1])
             keys[at + _BYTES] = max(keys[at + _BYTES], cells[cell + 2])
-        keys[at + _UP] += max(sums[row + 3], 0)
-        keys[at + _UP_BYTES] += max(sums[row + 4], 0)
+        keys[at + _UP] += max(rows[row + 3], 0)
+        keys[at + _UP_BYTES] += max(rows[row + 4], 0)
     return n
 
 
@@ -287,13 +289,11 @@ class Window:
         self.newest = max(self.newest, newest)
         if self.newest - self._forgotten >= self.horizon // 2:
             self._forget(self._tables.most, self._most)
-        done, n = 0, len(counts.second)
-        sums = np.ascontiguousarray(counts.sums).reshape(-1)
-        prefix = np.ascontiguousarray(counts.prefix).reshape(-1)
+        done, n = 0, len(counts.cells)
         while True:
             tables = self._tables
             done = _take(
-                *(counts.second, counts.scope, prefix, counts.vector, sums, done, n, self.oldest),
+                *(counts.cells, done, n, self.oldest),
                 *tables.arguments, tables.most, tables.cell_slots, len(tables.cell_slots) - 1, tables.cells,
                 *(len(tables.cells), tables.changed, tables.state),
             )  # fmt: skip
