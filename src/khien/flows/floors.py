@@ -17,7 +17,7 @@ Array = np.ndarray[Any, Any]
 CLASSES = 4  # of scopes: a host; a /24 or /64; a /20 or /48; what customers have
 FEW = 8  # sources: a scan of a host's ports, or one fast download, looks like a flood of connections by fewer
 OF_FEW = 5.0  # times the floor that connections of few sources must reach
-CONNECTIONS = ("syn", "ack", "tcp")
+CONNECTIONS = ("syn", "ack", "tcp", "quic")
 
 _MEGA = 1e6
 _ODD = 1_000.0, 100 * _MEGA  # packets and bits a second: of what hosts get little of unless it is sent to harm them
@@ -27,6 +27,7 @@ _BULK = 30_000.0, 2_000 * _MEGA  # of what people download by
 _OF_VECTOR: Mapping[str, tuple[float, float]] = {  # one host; what is not here is _ODD
     "ack": _BULK,
     "tcp": _BULK,
+    "quic": _BULK,
     "udp": (15_000.0, 1_000 * _MEGA),
     "esp": _BULK,
     "openvpn": _BULK,

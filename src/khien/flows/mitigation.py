@@ -36,7 +36,7 @@ PORTS, SOURCES = 16, 32  # as many ports, protocols and networks as rules name; 
 TRACE = 0.02  # of the attack: less is not worth a rule
 MOST, ALL = 0.9, 0.99  # of the packets: what ports or networks take together for rules to name them, and them alone
 
-NEEDED = frozenset("dns isakmp stun sip l2tp openvpn game-server".split())  # whose answers victims live by
+NEEDED = frozenset("dns isakmp stun sip l2tp openvpn game-server quic".split())  # whose answers victims live by
 FLAGS = {  # TCP control bits that are set, of those that are looked at
     "syn": (SYN, SYN | ACK),
     "syn-ack-reflection": (SYN | ACK, SYN | ACK),

@@ -79,6 +79,7 @@ VECTORS = (  # the place in this table is the number in columns: add at the end,
     Vector("dhcp", (UDP,), (67, 68)),
     Vector("esp", (50,)),
     Vector("igmp", (2,)),
+    Vector("quic", (UDP,), (443,)),  # by which people download, RFC 9000
 )
 NAMES = tuple(vector.name for vector in VECTORS)
 NUMBERS = {name: number for number, name in enumerate(NAMES)}
