@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 import hashlib
+import math
 import os
 import re
 import signal
@@ -27,6 +28,8 @@ from khien.detectors.lookalike import Lookalike
 from khien.errors import ConfigError, CustodyError, InputError, UnavailableError
 from khien.flows import records
 from khien.flows.floors import OURS, Floors
+from khien.flows.judge import FLOOD, TAKES_PART
+from khien.flows.vectors import NAMES
 from khien.model import Register
 from khien.names import places, register
 from khien.packed import STANDARD_INPUT
@@ -48,8 +51,7 @@ SERVING = "KHIEN_SITE"
 SAMPLES = ("sample", "sample-flows")  # what comes with Khiên, as feeds
 _KEEP = {"baselines": 56, "flood_rates": 365}  # days, where nothing else is said
 SPOOL = "spool"  # below the data directory: what listeners hold until it is saved
-FLOOD = "flood"  # the claim of a flood's finding
-_FLOODS = 1_000  # that may be open at a time
+_FLOODS = 10_000  # that may be open at a time
 _QUIET = timedelta(minutes=2)  # after which a flood is over
 _LARGEST_CONFIG = 1 << 20  # bytes
 _PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -152,6 +154,10 @@ def load_config(path: Path | None) -> Configured:
     for each, count in Counter(taken).items():
         if count > 1:
             faults["source",] = f"{count} sources are called {each!r}: give each a name of its own"
+    try:
+        _expect_good(config.floods)
+    except ConfigError as error:
+        faults["floods",] = str(error)
     if not config.data or "\0" in config.data:
         faults["data",] = "data is no directory: name one"
     timed = [table for table, columns in schema.TABLES.items() if schema.TIME in columns.types]
@@ -246,12 +252,7 @@ def flood_watch(floods: Floods, *, whole: bool) -> Callable[[Engine, Store | Non
     from khien.folds.baselines import Baselines
     from khien.folds.flowcounts import FlowCounts
 
-    for setting in ("customers", "home"):
-        for each in getattr(floods, setting):
-            try:
-                records.target(each)
-            except ValueError as error:
-                raise ConfigError(f"floods: {setting}: {error}: give prefixes, for example 203.0.113.0/24") from error
+    _expect_good(floods)
     detector = Flood(floods.floors)
 
     def made(engine: Engine, store: Store | None) -> Watch:
@@ -268,9 +269,29 @@ def flood_watch(floods: Floods, *, whole: bool) -> Callable[[Engine, Store | Non
     return made
 
 
+def _expect_good(floods: Floods) -> None:
+    """ConfigError: a setting of how floods are looked for makes no sense."""
+    for setting in ("customers", "home"):
+        for each in getattr(floods, setting):
+            try:
+                records.target(each)
+            except ValueError as error:
+                raise ConfigError(f"floods: {setting}: {error}: give prefixes, for example 203.0.113.0/24") from error
+    for kind in ("packets", "bits"):
+        for vector, floor in getattr(floods.floors, kind).items():
+            if vector not in NAMES:
+                known = ", ".join(NAMES)
+                raise ConfigError(f"floods.floors.{kind}: there is no vector {vector!r}: there is {known}")
+            if not 0 < floor < math.inf:
+                raise ConfigError(f"floods.floors.{kind}: {vector} is {floor:g}: give what is more than 0 a second")
+    if not all(0 < times < math.inf for times in floods.floors.wide):
+        raise ConfigError("floods.floors.wide: give three numbers above 0, for example [4, 8, 16]")
+
+
 def _open_floods(store: Store) -> list[dict[str, Any]]:
     """The floods that were found and are not over for long, as of the newest of them."""
-    met = store.find(model.Finding, order="-day", limit=_FLOODS, claim=FLOOD)
+    claims = FLOOD, TAKES_PART
+    met = [each for claim in claims for each in store.find(model.Finding, order="-day", limit=_FLOODS, claim=claim)]
     newest = max((each.end for each in met if each.end), default=None)
     return [triage.row(each) for each in met if newest and each.end and newest - each.end <= _QUIET]
 

@@ -88,8 +88,16 @@ class Watch(Protocol):
         """Takes rows as they come, and answers what is found by now. What lands of them is of findings, or of many."""
         ...
 
-    def finish(self) -> Seen:
-        """Answers what is found when nothing more will come."""
+    def finish(self, *, over: bool = True) -> Seen:
+        """Answers what is found when nothing more will come; over: False: when others will watch on, later."""
+        ...
+
+    def idle(self, now: datetime, /) -> Seen:
+        """Answers what is over, when nothing has come for long."""
+        ...
+
+    def anew(self) -> Watch:
+        """A watch that has taken nothing, and knows what this one has found: for a source that tells again."""
         ...
 
 

@@ -89,19 +89,26 @@ def read(
     cursor: bytes | None,
     told_to_stop: Callable[[], bool] = lambda: False,
     watch: Watch | None = None,
+    clock: Callable[[], datetime] | None = None,
 ) -> Iterator[Work]:
     """Pages of a feed behind a cursor, folded and looked at. Pages that bring nothing new are passed over.
 
-    watch: takes the rows instead. ContractError: rows came without a new cursor, so the next page would have replaced
-    them.
+    watch: takes the rows instead; clock: tells it the time where a listener hears nothing.
+
+    ContractError: rows came without a new cursor, so the next page would have replaced them.
     """
     before = cursor
     for page in feed.source.read(cursor):
         if told_to_stop():  # also between pages that bring nothing: a quiet source yields those for this
+            if watch is not None and before is not None:
+                yield _watched(feed, before, _nothing(feed, before), watch.finish(over=False))
             return
         if page.cursor == before:
             if page.rows.num_rows:
                 raise ContractError(f"source {feed.name} yields rows without moving its cursor {before!r}")
+            if watch is not None and clock is not None and before is not None and not feed.source.replayable:
+                if (seen := watch.idle(clock())).findings:
+                    yield _watched(feed, before, page, seen)
             continue
         if watch is not None:
             seen = watch.take(page.rows)
@@ -119,8 +126,11 @@ def read(
         before = page.cursor
 
     if watch is not None and before is not None:
-        none = pa.RecordBatch.from_pylist([], feed.source.yields)
-        yield _watched(feed, before, Page(none, before), watch.finish())
+        yield _watched(feed, before, _nothing(feed, before), watch.finish())
+
+
+def _nothing(feed: Feed, cursor: bytes) -> Page:
+    return Page(pa.RecordBatch.from_pylist([], feed.source.yields), cursor)
 
 
 def _watched(feed: Feed, before: bytes | None, page: Page, seen: Seen) -> Work:
@@ -238,7 +248,16 @@ def run(
     readers = [
         Thread(
             target=_follow,
-            args=(feed, engine, store.cursor(feed.name), works, stop, over, feed.watch and feed.watch(engine, store)),
+            args=(
+                feed,
+                engine,
+                store.cursor(feed.name),
+                works,
+                stop,
+                over,
+                feed.watch and feed.watch(engine, store),
+                clock,
+            ),
             name=feed.name,
             daemon=True,
         )
@@ -273,13 +292,14 @@ def _follow(
     stop: Event,
     over: Event,
     watch: Watch | None,
+    clock: Callable[[], datetime],
 ) -> None:
     """A source's thread: hands on its pages, and at the end that it has ended, or what its trouble is."""
     wait, longest = _PATIENCE
     while not stop.is_set():
         halted = Halt(feed)
         try:
-            for work in read(feed, engine, cursor, lambda: stop.is_set() or over.is_set(), watch):
+            for work in read(feed, engine, cursor, lambda: stop.is_set() or over.is_set(), watch, clock):
                 _hand_on(work, works, over)
                 cursor, wait = work.cursor, _PATIENCE[0]
             if stop.is_set() or over.is_set():
@@ -287,6 +307,7 @@ def _follow(
         except UnavailableError as error:
             _log.warning("%s: %s: trying again in %.0f s", feed.name, error, wait)
             _hand_on(Halt(feed, str(error)), works, over)
+            watch = watch and watch.anew()  # a listener tells again what it has spooled: it would count twice
             stop.wait(wait)
             wait = min(2 * wait, longest)
             continue

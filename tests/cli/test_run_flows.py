@@ -124,7 +124,9 @@ def test_nobody_is_remembered_but_who_attacks(tmp_path: Path, port: int, khien: 
     with running(tmp_path) as process:
         with traffic(port):
             [flood] = found(khien)
-            for path in (tmp_path / "khien-data" / "spool").rglob("*"):
+            spool = list((tmp_path / "khien-data" / "spool").rglob("*"))
+            assert any(path.is_file() for path in spool)
+            for path in spool:
                 assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=20)
@@ -135,7 +137,11 @@ def test_nobody_is_remembered_but_who_attacks(tmp_path: Path, port: int, khien: 
     assert "tcp-flags" in khien("flows", "mitigate", VICTIM, "--router", "juniper").stdout
     kept = [path for path in (tmp_path / "khien-data").rglob("*") if path.is_file()]
     assert not [path for path in kept if "spool" in path.parts]
-    spellings = [form for each in OTHERS for form in (each.encode(), b"\xff\xff" + ip_address(each).packed)]
+    [left] = found(khien)
+    codes = [reason["code"] for reason in left["reasons"]]  # type: ignore[attr-defined]
+    assert codes == ["flood-packets", "flood-sources"], "nobody watches any more: no single source is named"
+    packed = [b"\xff\xff" + ip_address(each).packed for each in OTHERS]
+    spellings = [*(each.encode() for each in OTHERS), *packed, *(repr(each)[2:-1].encode() for each in packed)]
     for path in kept:
         content = path.read_bytes()
         if path.suffix == ".parquet":

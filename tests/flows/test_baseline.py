@@ -64,12 +64,13 @@ def test_buckets_take_whatever_comes() -> None:
 
 def test_hosts_are_never_in_it() -> None:
     host = (HOST, packed("198.51.100.7"))
-    six = (SLASH64, packed("2001:db8::"))
+    household, six = (SLASH64, packed("2001:db8::")), (48, packed("2001:db8::"))
     made = baseline.fold(rates((0, host, SYN, 5.0), (0, NET, SYN, 5.0), (1, NET, SYN, 5.0), (HOUR, six, UDP, 9.0)))
+    assert baseline.fold(rates((0, household, SYN, 5.0))).num_rows == 0
     assert made.schema == schema.BASELINES
     assert [(row["scope"], row["vector"], row["seconds"]) for row in made.to_pylist()] == [
         (SLASH24, SYN, 2),
-        (SLASH64, UDP, 1),
+        (48, UDP, 1),
     ]
     assert {row["grid"].timestamp() - START for row in made.to_pylist()} == {0, HOUR}
     assert baseline.fold(rates((0, host, SYN, 5.0))).num_rows == 0
@@ -82,23 +83,28 @@ def test_little_is_not_usual_yet() -> None:
 
 
 def test_usual_is_over_what_was_met_and_under_ten_times_of_it() -> None:
-    (line,) = usual(kept(0, 1000.0, 3600)).values()
+    (line,) = usual(kept(0, 1000.0, 7200)).values()
     assert 2500 < line < 4000
-    steady_with_bursts = [kept(0, 1000.0, 3000), kept(0, 20_000.0, 20)]
+    steady_with_bursts = [kept(0, 1000.0, 6000), kept(0, 20_000.0, 20)]
     (line,) = usual(*steady_with_bursts).values()
     assert line < 5000, "a median is not moved by bursts"
 
 
 def test_an_hour_of_the_day_is_held_to_itself() -> None:
-    rows = [kept(8, 5000.0, 3600), kept(3, 10.0, 3600)]
+    rows = [kept(8, 5000.0, 7200), kept(3, 10.0, 7200)]
     assert usual(*rows, hour=24 + 8)[SYN] > 10_000
     assert usual(*rows, hour=24 + 3)[SYN] < 100
-    assert usual(*rows, hour=24 + 15)[SYN] > 5000, "of an hour that is not known: the whole day"
+    assert usual(*rows, hour=24 + 15) == {}, "of an hour that is not known nothing is"
+
+
+def test_a_quiet_neighbour_does_not_make_busy_seconds_unusual() -> None:
+    (line,) = usual(kept(0, 1000.0, 2000), kept(0, 1.0, 16_000)).values()
+    assert line > 1000
 
 
 def test_vectors_and_prefixes_have_their_own() -> None:
     wide = (SLASH20, packed("198.51.96.0"))
-    rows = [kept(0, 5000.0, 3600), kept(0, 50.0, 3600, vector=UDP), kept(0, 90_000.0, 3600, wide)]
+    rows = [kept(0, 5000.0, 7200), kept(0, 50.0, 7200, vector=UDP), kept(0, 90_000.0, 7200, wide)]
     mine = usual(*rows)
     assert set(mine) == {SYN, UDP}
     assert mine[UDP] < mine[SYN]
@@ -108,16 +114,16 @@ def test_vectors_and_prefixes_have_their_own() -> None:
 
 @pytest.mark.parametrize(("host", "net"), [("198.51.100.7", "198.51.100.0"), ("2001:db8::7", "2001:db8::")])
 def test_a_host_is_held_to_its_prefix(host: str, net: str) -> None:
-    around = (SLASH24 if "." in net else SLASH64, packed(net))
+    around = (SLASH24 if "." in net else 48, packed(net))
     assert baseline.around(packed(host)) == around
-    row = kept(0, 5000.0, 3600, around)
+    row = kept(0, 5000.0, 7200, around)
     assert usual(row, target=(HOST, packed(host))) == usual(row, target=around) != {}
 
 
 def test_after_a_half_life_a_second_counts_half() -> None:
-    new = kept(HALF_LIFE, 1000.0, 1700)
-    assert usual(kept(0, 10.0, 3600), new) == usual(kept(HALF_LIFE, 10.0, 1800), new)
-    assert usual(kept(0, 10.0, 3600), new) != usual(kept(HALF_LIFE, 10.0, 3600), new)
+    new = kept(HALF_LIFE, 20.0, 3500)
+    assert usual(kept(0, 10.0, 7200), new) == usual(kept(HALF_LIFE, 10.0, 3600), new)
+    assert usual(kept(0, 10.0, 7200), new) != usual(kept(HALF_LIFE, 10.0, 7200), new)
     assert usual(kept(0, 10.0, int(ENOUGH)), kept(HALF_LIFE, 1.0, 1, vector=UDP)) == {}, "by now it is half of enough"
 
 
@@ -148,5 +154,5 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     nets = [(SLASH24, packed(f"198.51.{n}.0")) for n in range(5)]
     known = Baseline()
     for each in nets:
-        known.take(kept(0, 100.0, 3600, each))
+        known.take(kept(0, 100.0, 7200, each))
     assert len(list(known.usual(nets, START))) == 3

@@ -1,5 +1,7 @@
 """Floors: what is set counts, wider prefixes need more, and a window takes a share of them."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
@@ -45,3 +47,14 @@ def test_a_setting_that_is_none_is_refused() -> None:
         msgspec.convert({"packet": {"syn": 1.0}}, Floors)
     with pytest.raises(msgspec.ValidationError, match="length 3"):
         msgspec.convert({"wide": [1.0]}, Floors)
+
+
+def test_the_documents_say_what_floors_there_are() -> None:
+    told = Path(__file__).parents[2] / "docs" / "floods.md"
+    rows = [line.split("|")[1:4] for line in told.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    floors = {
+        vector.strip("`"): (float(packets.replace(",", "")), float(bits.replace(",", "")) * 1e6)
+        for packets, bits, vectors in rows[2:]
+        for vector in vectors.split()
+    }
+    assert floors == {name: OURS.of(128, name) for name in NAMES}

@@ -166,7 +166,8 @@ def test_a_capture_shorter_than_a_second() -> None:
 
 def test_lines_are_floors_or_what_is_usual() -> None:
     floors = {SYN: (1000.0, 8e6), UDP: (5000.0, 8e9)}
-    packets, sizes = judge.lines(floors, {SYN: 4000.0, UDP: 100.0}, (SYN, UDP))
+    packets, sizes = judge.lines(floors, {SYN: 4000.0, UDP: 100.0}, (SYN, UDP), most=10.0)
     assert packets.tolist() == [4000.0, 5000.0]
     assert sizes.tolist() == [4e6, 1e9], "as often more bits as packets are usual"
-    assert judge.lines(floors, {}, (UDP,))[0].tolist() == [5000.0]
+    assert judge.lines(floors, {}, (UDP,), most=3.0)[0].tolist() == [5000.0]
+    assert judge.lines(floors, {SYN: 9e9}, (SYN,), most=3.0)[0].tolist() == [3000.0], "whatever we were taught"

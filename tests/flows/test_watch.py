@@ -312,15 +312,16 @@ def test_rates_of_a_flood_are_written_down_once() -> None:
 
 
 def test_usual_is_learnt_and_what_is_usual_is_no_flood() -> None:
-    """A prefix of resolvers that is used to much DNS: a host of it that gets three floors is no flood there."""
+    """A prefix of resolvers that is used to much DNS: a host of it that gets nearly three floors is no flood there."""
     busy = Floors(packets={"dns": 1000.0})
     rates = [
-        {"second": (START - 3600 + n) * SECOND, "scope": SLASH24, "prefix": packed("198.51.100.0"),
-         "vector": 12, "packets": 3000.0, "bytes": 0.0, "noise": 0.0, "seen": 1.0}
-        for n in range(int(ENOUGH) + 1)
+        {"second": (START - 86_400 * (1 + n // 3600) + n % 3600) * SECOND,
+         "scope": SLASH24, "prefix": packed("198.51.100.0"), "vector": 12, "packets": 3000.0, "bytes": 0.0,
+         "noise": 0.0, "seen": 1.0}
+        for n in range(2 * int(ENOUGH))
     ]  # fmt: skip
     learnt = Baselines()(pa.RecordBatch.from_pylist(rates, schema.RATES))
-    attack = flood(VICTIM, "dns", begin=5, seconds=10, rate=3000)
+    attack = flood(VICTIM, "dns", begin=5, seconds=10, rate=2800)
     assert set(watched(quiet(60) + attack, floors=busy)[1]) == {VICTIM}
     assert watched(quiet(60) + attack, floors=busy, baselines=[learnt])[1] == {}
     _, found = watched(quiet(60) + flood(VICTIM, "dns", begin=5, seconds=10, rate=90_000), floors=busy,
@@ -352,3 +353,31 @@ def test_two_floods_at_a_time() -> None:
     attacks = flood(VICTIM, begin=5, seconds=10) + flood("2001:db8::7", "udp", begin=8, seconds=10, rate=90_000)
     _, found = watched(quiet(100) + attacks)
     assert set(found) == {VICTIM, "2001:db8::7"}
+
+
+def test_who_forges_a_flooded_hosts_address_hides_no_flood() -> None:
+    attack = flood(VICTIM, begin=5, seconds=10, rate=40_000)
+    forged = [{**row, "source": packed(VICTIM)} for row in flood("192.0.2.50", "rst", begin=5, seconds=10, rate=40_000)]
+    assert set(watched(quiet(100) + attack + forged)[1]) == {VICTIM, "192.0.2.50"}
+
+
+def test_a_flooded_host_of_ours_that_answers_takes_no_part() -> None:
+    attack = flood(VICTIM, begin=5, seconds=10, rate=40_000, senders=1)
+    seen, _ = watched(quiet(100) + attack + answers_to(attack), home=("198.51.100.0/24",))
+    assert {row["claim"] for row in rows_of(seen)} == {"flood"}
+
+
+def test_a_flood_in_pulses_is_found() -> None:
+    pulses = [row for begin in range(5, 60, 3) for row in flood(VICTIM, begin=begin, seconds=1, rate=4900)]
+    assert set(watched(quiet(100) + pulses)[1]) == {VICTIM}
+
+
+def test_who_stops_watching_leaves_no_single_source() -> None:
+    watch = watching(home=("203.0.0.0/16",))
+    taken(watch, quiet(5) + flood(VICTIM, begin=2, seconds=10, rate=40_000))
+    left = rows_of([watch.finish(over=False)])
+    assert {row["claim"] for row in left} == {"flood", "flood-source"}
+    assert not {reason["code"] for row in left for reason in row["reasons"]} & {"flood-heaviest", "home-devices"}
+    again = watch.anew()
+    sealed = rows_of([again.finish()])
+    assert {row["id"] for row in sealed} == {row["id"] for row in left}

@@ -127,7 +127,13 @@ def _told(finding: Finding, language: str) -> str:
     state = words.phrase(f"state-{finding.state}", language)
     known = f", {words.phrase('known', language)}" if finding.suppressed else ""
     score = number(finding.score, language, 2)
-    return f"{score}  {day}  {printable(finding.claim):<16}  {shown(finding.subject)}  ({state}{known})"
+    line = f"{score}  {day}  {printable(finding.claim):<16}  {shown(finding.subject)}  ({state}{known})"
+    if finding.start is None or "packets" not in finding.measures:
+        return line
+    vectors = ", ".join(words.technique(each, language) for each in finding.techniques)
+    since, until = (f"{at:%H:%M:%S}" for at in (finding.start, finding.end or finding.start))
+    rate = number(finding.measures["packets"], language)
+    return f"{line}  {words.phrase('flood-told', language, vectors=vectors, rate=rate, since=since, until=until)}"
 
 
 def _story(finding: Finding, language: str) -> Iterator[str]:

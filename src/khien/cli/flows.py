@@ -21,6 +21,7 @@ from khien.cli.tally import Tally
 from khien.contracts import Page, Seen, Watch
 from khien.errors import InputError
 from khien.flows import counts, mitigation, records, vectors
+from khien.flows.judge import FLOOD
 from khien.flows.records import HOST
 from khien.model import Finding
 from khien.sources.captures import progress
@@ -124,7 +125,7 @@ def table(floods: Sequence[Finding], language: str) -> str:
     """Floods as lines of columns that line up; empty without any."""
     if not floods:
         return ""
-    heads = ("victim", "how", "since", "lasted", "packets", "bits", "sources")
+    heads = ("victim", "vector", "since", "lasted", "packets", "bits", "sources")
     rows = [[words.phrase(f"column-{each}", language) for each in heads]]
     for each in floods:
         sources = each.measures.get("sources")
@@ -180,7 +181,8 @@ def top(inputs: Sequence[str], by: str, limit: int, format: str, input_format: s
             click.echo(msgspec.json.encode({"target": target, **sums}))
     elif ranked:
         heads = [
-            words.phrase(f"column-{each}", language) for each in ("victim", "how", "all-packets", "megabytes", "flows")
+            words.phrase(f"column-{each}", language)
+            for each in ("victim", "vector", "all-packets", "megabytes", "flows")
         ]
         lines = [
             [
@@ -215,9 +217,11 @@ def _by_target(known: counts.Counts) -> dict[str, dict[str, Any]]:
 
 
 def mitigate(data: Path | None, reference: str, router: str, blackhole: bool, hours: float) -> int:
-    """Writes what a router may be told for the sake of a flood's victim; answers the exit status."""
+    """Writes what a router may be told for the sake of a victim, against its latest flood; answers the exit status."""
     with app.store(app.place(data)) as store:
-        attack = mitigation.attack(one(store, reference))
+        floods = store.find(Finding, subject=reference, claim=FLOOD, limit=1_000)
+        latest = max(floods, key=lambda each: each.end or each.raised, default=None)
+        attack = mitigation.attack(latest or one(store, reference))
     make = mitigation.blackhole if blackhole else mitigation.mitigation
     made = make(attack, made=app.clock(), lasts=timedelta(hours=hours))
     click.echo(registry.load("formats", router)().encode([made]), nl=False)

@@ -14,11 +14,12 @@ from threading import Event
 
 import click
 
-from khien import app, pipeline, words
+from khien import app, pipeline, triage, words
 from khien.cli import serve
 from khien.cli.progress import done_of, sizes
 from khien.contracts import Store
 from khien.errors import ConfigError, RefusedError
+from khien.flows.judge import FLOOD
 from khien.model import Finding, SourceState
 from khien.pipeline import Feed, Halt, Work
 from khien.sources.files import Files, progress
@@ -142,6 +143,7 @@ class _Said:
         self._language = language
         self._started = self._last = time.monotonic()
         self.troubles: set[str] = set()  # sources that stand still
+        self._floods: set[str] = set()  # told already
         self._rows: dict[str, int] = {}
         self._begun: dict[str, tuple[int, float]] = {}  # of each source: bytes behind it when first told, and when
 
@@ -153,11 +155,21 @@ class _Said:
                 click.echo(f"khien: {printable(work.feed.name)}: {printable(work.trouble)}", err=True)
             return
         self.troubles.discard(work.feed.name)
+        self._tell_floods(work)
         self._rows[work.feed.name] = self._rows.get(work.feed.name, 0) + work.read
         now = time.monotonic()
         if now - self._last >= _SAID:
             self._last = now
             self._tell(work.feed.name, now, self._left(work, now))
+
+    def _tell_floods(self, work: Work) -> None:
+        """A line for each flood when it is first found."""
+        for finding in triage.findings(work.findings, source=work.feed.name, at=app.clock()):
+            if finding.claim == FLOOD and finding.id not in self._floods:
+                self._floods.add(finding.id)
+                vectors = ", ".join(words.technique(each, self._language) for each in finding.techniques)
+                rate = number(finding.measures["packets"], self._language)
+                _say("flooded", self._language, victim=finding.subject, vectors=vectors, rate=rate)
 
     def _tell(self, name: str, now: float, left: float | None = None) -> None:
         rows = self._rows[name]

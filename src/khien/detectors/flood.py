@@ -15,6 +15,7 @@ from khien.flows.floors import CONNECTIONS, FEW, OF_FEW, OURS, Floors
 from khien.flows.records import HOST, network, written
 from khien.flows.vectors import NAMES, NUMBERS, VECTORS
 
+MOST_OF_HOST, MOST_OF_PREFIX = 3.0, 10.0  # times the floor that what is usual may lift a line
 TOP = 10  # sources and networks that a finding names
 LEAST_SHARE = 0.01  # of a vector's packets: less is not told of a port or network
 
@@ -76,7 +77,9 @@ class Flood:
         if sent is not None and sent["distinct"] < FEW:
             for each in _CONNECTIONS & floors.keys():
                 floors[each] = floors[each][0] * OF_FEW, floors[each][1] * OF_FEW
-        packets, byte_counts = judge.lines(floors, usual, rates.vectors)
+        packets, byte_counts = judge.lines(
+            floors, usual, rates.vectors, MOST_OF_HOST if scope == HOST else MOST_OF_PREFIX
+        )
         for flood in judge.floods(rates, packets, byte_counts):
             start, end, peak = (
                 _EPOCH + timedelta(seconds=oldest + each) for each in (flood.start, flood.end, flood.peak)

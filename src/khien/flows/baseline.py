@@ -2,7 +2,8 @@
 
 Kept is only what adds up in any order: for each hour on the clock's grid, how many seconds had a rate in which bucket.
 From that, when it is read, come the decayed mean (seconds count half after a week) and the median with its deviation.
-Single hosts have no baseline, because a table of hosts would be one of people: they are held to that of their /24.
+Single hosts have no baseline, nor have the /64s of IPv6, because a table of them would be one of people: they are held
+to that of their /24 or /48.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,10 +20,12 @@ from khien.flows.vectors import VECTORS
 GROWTH = 1.25  # from bucket to bucket: a rate is known within 12 %
 BUCKETS = 96
 HALF_LIFE = 7 * 24  # hours after which a second counts half
-ENOUGH = 1800.0  # seconds: of fewer nothing is usual yet
+ENOUGH = 5400.0  # seconds of an hour of the day: those of two days at least, before anything is usual
 _TIMES_MEAN, _TIMES_DEVIATION, _LEAST_DEVIATION = 3.0, 6.0, 0.1
+_TIMES_HIGH, _HIGH = 1.5, 0.99
 _MOST = 20_000  # keys held
 _HOUR = 3600
+HOUSEHOLD = SCOPES[1][0]
 
 Array = np.ndarray[Any, Any]
 Target = tuple[int, bytes]
@@ -36,8 +39,8 @@ def bucket(packets: Array) -> Array:
 
 
 def fold(rates: pa.RecordBatch) -> pa.RecordBatch:
-    """schema.BASELINES of schema.RATES, hosts left out."""
-    rates = rates.filter(pa.array(rates.column("scope").to_numpy() < HOST))
+    """schema.BASELINES of schema.RATES; hosts are left out, and the /64s of IPv6, each of which is one household's."""
+    rates = rates.filter(pa.array(~np.isin(rates.column("scope").to_numpy(), (HOST, HOUSEHOLD))))
     second = rates.column("second").cast(pa.int64()).to_numpy() // SECOND
     return merge(
         pa.RecordBatch.from_arrays(
@@ -84,9 +87,9 @@ class Baseline:
         """Rows of schema.USUAL: what targets are used to at the hour of a second, as far as that is known."""
         hour = second // _HOUR % 24
         for scope, prefix in targets:
-            held = around(prefix) if scope == HOST else (scope, prefix)
+            held = around(prefix) if scope in (HOST, HOUSEHOLD) else (scope, prefix)
             for vector, weights in self._of(held):
-                line = _line(weights[hour]) or _line(weights.sum(axis=0))
+                line = _line(weights[hour])
                 if line:
                     yield {"scope": scope, "prefix": prefix, "vector": vector, "packets": line}
 
@@ -106,22 +109,25 @@ class Baseline:
 
 def around(address: bytes) -> Target:
     """The narrowest prefix with a baseline around an address."""
-    scope = SCOPES[0][0] if address.startswith(MAPPED) else SCOPES[1][0]
+    scope = SCOPES[0][0] if address.startswith(MAPPED) else SCOPES[1][1]
     return scope, address[: scope // 8].ljust(ADDRESS, b"\0")
 
 
 def _line(weights: Array) -> float:
-    """Packets a second that are no more usual: from the decayed mean, and the median and its absolute deviation."""
+    """Packets a second that are no more usual: by the decayed mean, the median and its deviation, a high quantile."""
     whole = float(weights.sum())
     if whole < ENOUGH:
         return 0.0
     mean = float((weights * _MIDDLE).sum()) / whole
-    median = _median(_MIDDLE, weights)
-    deviation = _median(np.abs(_MIDDLE - median), weights)
-    return max(_TIMES_MEAN * mean, median + _TIMES_DEVIATION * max(deviation, _LEAST_DEVIATION * median))
+    median = _quantile(_MIDDLE, weights, 0.5)
+    deviation = _quantile(np.abs(_MIDDLE - median), weights, 0.5)
+    high = _quantile(_MIDDLE, weights, _HIGH)  # a quiet neighbour brings many seconds, and does not make these unusual
+    return max(
+        _TIMES_MEAN * mean, median + _TIMES_DEVIATION * max(deviation, _LEAST_DEVIATION * median), _TIMES_HIGH * high
+    )
 
 
-def _median(values: Array, weights: Array) -> float:
+def _quantile(values: Array, weights: Array, share: float) -> float:
     order = np.argsort(values, kind="stable")
     total = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(total, total[-1] / 2)])
+    return float(values[order][np.searchsorted(total, total[-1] * share)])

@@ -2,8 +2,8 @@
 
 Counted at arrival, a flow of a minute would look like a burst of a second: peaks grow by a median of 58 times, and
 innocents are raised. What lies in a flow's first and last second is counted there; what fills whole seconds between is
-kept as a step up and a step down, so that a flow costs four cells at most, however long it lived. All sums are of whole
-numbers, so that partials add up to the same in any order.
+kept as a step up and a step down, so that a flow costs three cells at most, however long it lived. All sums are of
+whole numbers, so that partials add up to the same in any order.
 """
 
 from collections.abc import Iterator, Sequence

@@ -217,13 +217,18 @@ class Decoder:
             address = datagrams.peers[number]
             if address not in self._exporters:
                 if not self._free_exporters:
-                    self._forget(next(iter(self._exporters)))
+                    self._forget(self._stranger())
                 self._exporters[address] = exporter = _Exporter(self._free_exporters.pop(), at=now)
                 self._by_slot[exporter.slot] = address, exporter
                 self._counts[exporter.slot] = 0
             self._exporters.move_to_end(address)
             owners[number] = self._exporters[address].slot
         return owners
+
+    def _stranger(self) -> bytes:
+        """Who is not heard of for longest, of those that never told of a flow; if there is none, of all."""
+        strangers = (each for each, of in self._exporters.items() if not self._counts[of.slot, nf.RECORDS])
+        return next(strangers, next(iter(self._exporters)))
 
     def _forget(self, address: bytes) -> None:
         exporter = self._exporters.pop(address)

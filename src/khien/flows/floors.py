@@ -47,8 +47,8 @@ _OF_VECTOR: Mapping[str, tuple[float, float]] = {  # one host; what is not here 
 
 
 class Floors(Record, frozen=True, kw_only=True):
-    """packets, bits: a second at one host, of vectors that are to have another floor than ours; wide: how often the
-    floor of a host a /24 (or /64), a /20 (or /48) and a customer's prefix must reach."""
+    """packets, bits: a second at one host, of vectors that are to have another floor than ours; wide: how many times
+    the floor of a host a /24 (or /64), a /20 (or /48) and a customer's prefix must reach."""
 
     packets: dict[str, float] = {}
     bits: dict[str, float] = {}

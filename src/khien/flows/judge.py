@@ -18,7 +18,10 @@ SURE = 1.64  # standard deviations of what samples say: one in twenty is under t
 GOES_ON = 0.5  # of the line: above it a flood goes on, below it is quiet
 QUIET = 60  # seconds without a flood after which another one is another one
 _FEW = 1000  # packets: fewer in a capture of less than a second are no flood
-_MEANS = (3, 8)  # seconds over which samples are added up
+_MEANS = (
+    (3, True),
+    (8, False),
+)  # seconds over which is added up: of samples alone, or of all, because floods may pulse
 _MEMBER = 0.05  # of the packets or bytes of a flood: a vector with less is not named
 
 Array = np.ndarray[Any, Any]
@@ -114,13 +117,12 @@ def _raised(times: Array, uncertain: Array, noise: Array, own: Array) -> Array:
     skipping[:, :2] = False
     skipping[:, 2:] &= over[:, :-2]
     raised = (low >= STRONG) | two | skipping
-    if noise.any():
-        variance = np.where(own > 0, (uncertain * times) ** 2, 0)
-        for length in _MEANS:
-            if times.shape[1] >= length:
-                mean = _trailing(times, length) / length
-                deviation = np.sqrt(_trailing(variance, length)) / length
-                raised |= (mean - SURE * deviation >= 1) & (noise > 0)
+    variance = np.where(own > 0, (uncertain * times) ** 2, 0)
+    for length, sampled in _MEANS:
+        if times.shape[1] >= length:
+            mean = _trailing(times, length) / length
+            deviation = np.sqrt(_trailing(variance, length)) / length
+            raised |= (mean - SURE * deviation >= 1) & (times >= 1) & ((noise > 0) | (not sampled))
     return raised
 
 
@@ -190,8 +192,12 @@ def _start(going: Array, raised: int) -> int:
 
 
 def lines(
-    floor: Mapping[int, tuple[float, float]], usual: Mapping[int, float], vectors: Sequence[int]
+    floor: Mapping[int, tuple[float, float]], usual: Mapping[int, float], vectors: Sequence[int], most: float
 ) -> tuple[Array, Array]:
-    """Packets and bytes a second of each vector: its floor (packets, bits), or what is usual if that is more."""
-    packets = np.array([max(floor[each][0], usual.get(each, 0.0)) for each in vectors])
-    return packets, np.array([floor[each][1] / 8 * max(1.0, usual.get(each, 0.0) / floor[each][0]) for each in vectors])
+    """Packets and bytes a second of each vector: its floor (packets, bits), or what is usual if that is more.
+
+    most: as many times the floor a line may be, because who floods a little each day would teach us to look away.
+    """
+    times = [min(max(usual.get(each, 0.0) / floor[each][0], 1.0), most) for each in vectors]
+    packets, bits = zip(*(floor[each] for each in vectors), strict=True)
+    return np.array(packets) * times, np.array(bits) / 8 * times

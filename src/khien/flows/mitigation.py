@@ -2,7 +2,8 @@
 
 Khiên applies nothing itself. ``mitigation`` gives what the writers in ``khien.formats`` put into a router's own words:
 traffic filtering rules (FlowSpec, RFC 8955 and RFC 8956), or, as the last resort, a black hole (RFC 7999). Each rule
-takes as little as tells the attack apart; what the victim lives by is slowed down to what it had on ordinary days.
+takes as little as tells the attack apart; what the victim may live by is slowed down, to what it had on ordinary days
+where that is told (``Attack.usual``; findings do not yet), else to a fiftieth of the attack.
 """
 
 import unicodedata
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from khien.errors import InputError
-from khien.flows.sources import LONGEST
+from khien.flows.senders import LONGEST
 from khien.flows.vectors import ACK, FIN, ICMP, ICMPV6, NUMBERS, RST, SYN, TCP, VECTORS
 from khien.model import Finding, Record
 
@@ -50,6 +51,10 @@ _UNNAMED = tuple(sorted(set(range(256)).difference(*(vector.protocols for vector
 _UNAPPLIED = (
     "Khien applies nothing itself: read it, make it yours, then enter it.",
     "Khiên không tự áp dụng gì: hãy đọc, sửa cho hợp mạng của mình, rồi mới nhập.",
+)
+_DOUBTS = (  # what a person should know before entering rules
+    "Sources may be forged: a rule by source may cut off who did nothing. A limit holds back good and bad alike.",
+    "Địa chỉ nguồn có thể bị giả mạo: luật theo nguồn có thể chặn nhầm. Giới hạn tốc độ chặn cả gói tốt lẫn gói xấu.",
 )
 _END, _ABSENT = 256, 257  # greater than any octet
 
@@ -383,8 +388,10 @@ def remarks(made: Iterable[Mitigation], where: Iterable[str]) -> list[str]:
 
     In ASCII, Vietnamese without its marks: routers' parsers take nothing else.
     """
+    made = tuple(made)
     lines = [line for each in made for line in _about(each)]
-    return [_ascii(line) for line in (*lines, *_UNAPPLIED, *where)]
+    doubts = _DOUBTS if any(each.rules for each in made) else ()
+    return [_ascii(line) for line in (*lines, *_UNAPPLIED, *doubts, *where)]
 
 
 def _about(made: Mitigation) -> tuple[str, ...]:

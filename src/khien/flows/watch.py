@@ -16,7 +16,8 @@ import pyarrow as pa
 from khien import schema
 from khien.compiled import warm
 from khien.contracts import Seen
-from khien.flows import counts, judge, records, sources, window
+from khien.flows import counts, judge, records, window
+from khien.flows import senders as sending
 from khien.flows.baseline import Baseline
 from khien.flows.counts import PACKET, SECOND
 from khien.flows.floors import CLASSES, OURS, Floors
@@ -29,8 +30,10 @@ SUSPICION = 0.5  # of a line: from there on the sources of a target are counted
 _SHORT = 3  # seconds: in a shorter capture the seconds that it saw only in part are taken for as long as they were seen
 _LEAST_SEEN = 0.1  # seconds
 _MOST_HELD = 2_000_000  # flows
+_MOST_LOOKED_AT = 512  # targets at a time, the hardest hit first: who samples little makes suspects of very many
 _MOST_SUSPECTS = 512
 _MOSTLY = 0.8
+_MOST_ANSWERS = 8  # to one packet: who is asked to open a connection repeats the answer
 _NAMED = 32  # sources, ports and networks of a target that the detector hears of
 _AT_ONCE = 64  # targets whose series are held at a time
 _MINUTE = 60  # seconds that are settled at once
@@ -75,20 +78,23 @@ class Watch:
         schema.FLOW_COUNTS and BASELINES; home: prefixes whose devices are told of when they take part; known: floods
         found before, as rows of schema.FINDINGS; baselines: kept from before; whole: the stream is a capture from its
         beginning to its end, and may be shorter than a second."""
-        warm(*counts.KERNELS, *window.KERNELS, *sources.KERNELS)  # while they are compiled, nothing is found
+        warm(*counts.KERNELS, *window.KERNELS, *sending.KERNELS)  # while they are compiled, nothing is found
         self._detect = detect
         self._counting, self._baselining = counting, baselining
         self._floors = floors
         self._home = [records.target(each) for each in home]
-        self._taking_part: dict[bytes, Mapping[str, Any]] = {}  # findings of networks of ours that take part
         self._window = Window(floors.lines(SUSPICION))
         self._baseline = Baseline()
         for batch in baselines:
             self._baseline.take(batch)
-        self._suspects: dict[Target, int] = {}  # the vectors they are suspected for, a bit each
-        self._senders: dict[Target, dict[int, sources.Senders]] = {}  # by vector
+        self._suspects: dict[Target, tuple[int, float]] = {}  # a bit for each vector; how near to a line, or over it
+        self._senders: dict[Target, dict[int, sending.Senders]] = {}  # by vector
         self._sender_rows: dict[Target, tuple[int, dict[str, Any]]] = {}  # with the second they are of
-        self._open = {records.target(row["subject"]): _Open(row, _second(row["end"])) for row in known}
+        known = list(known)
+        floods = [row for row in known if row["claim"] == judge.FLOOD]
+        self._open = {records.target(row["subject"]): _Open(row, _second(row["end"])) for row in floods}
+        self._taking_part = {row["id"]: row for row in known if row["claim"] != judge.FLOOD}  # networks of ours
+        self._whole = whole
         self._held: list[pa.RecordBatch] | None = [] if whole else None
         self._began = self._latest = self._looked = 0  # microseconds
         self._forgot = 0  # the second in which suspicions were dropped last
@@ -114,8 +120,12 @@ class Watch:
             return _joined([self._step(part) for each in held for part in self._parts(each)])
         return _joined([self._step(part) for part in self._parts(flows)])
 
-    def finish(self) -> Seen:
-        """Answers what is found when nothing more will come."""
+    def finish(self, *, over: bool = True) -> Seen:
+        """Answers what is found when nothing more will come; over: False: others will watch on, later, and only single
+        sources are left out of what is open."""
+        if not over:
+            going = [each.finding for each in self._open.values() if not each.sealed]
+            return _seen([_without_sources(row) for row in (*going, *self._taking_part.values())])
         held, self._held = self._held, None
         self._over = True
         if not held:
@@ -123,6 +133,17 @@ class Watch:
         flows = pa.concat_batches(held)
         self._short = True
         return _joined([self._step(flows), self._sealed(None)])
+
+    def idle(self, now: datetime) -> Seen:
+        """Seals the floods that nothing was told of for long: what floods a network may silence its routers too."""
+        return self._sealed(_second(now) - self._window.horizon)
+
+    def anew(self) -> "Watch":
+        """A watch that has taken nothing, and knows what this one has found: for a source that tells again."""
+        known = [*(each.finding for each in self._open.values() if not each.sealed), *self._taking_part.values()]
+        made = Watch(*(self._detect, self._counting, self._baselining, self._floors), known=known, whole=self._whole)
+        made._home, made._baseline = self._home, self._baseline
+        return made
 
     _over = False  # nothing more will come
     _short = False  # and it was a capture of less than _SHORT seconds
@@ -141,7 +162,7 @@ class Watch:
     def _step(self, flows: pa.RecordBatch) -> Seen:
         self._latest = max(self._latest, int(records.columns(flows).last.max()))
         self._window.take(counts.of(self._counting(flows)), self._latest // SECOND)
-        sources.gather(flows, self._suspects, self._senders)
+        sending.gather(flows, {target: each[0] for target, each in self._suspects.items()}, self._senders)
         if not self._short and self._latest - self._looked < STEP * SECOND:
             return Seen()
         return _joined([self._look(flows), self._sealed(self._window.newest), self._settle()])
@@ -152,7 +173,7 @@ class Watch:
         What a flooded target got is taken from the wider prefixes around it: those are flooded if the rest says so.
         """
         self._looked = self._latest
-        over = self._window.over()
+        over = self._window.over(_MOST_LOOKED_AT)
         self._forget(over)
         seen: list[Seen] = []
         raised: dict[Target, Array] = {}
@@ -161,7 +182,8 @@ class Watch:
             here = sorted(each for each in {*over, *self._going()} if self._floors.level(each[0]) == level)
             inner = _by_prefix(raised, {scope for scope, _ in here})
             amounts: dict[Target, Array] = {}
-            found: list[Mapping[str, Any]] = []
+            floods: dict[Target, Mapping[str, Any]] = {}
+            parts: list[Mapping[str, Any]] = []
             for begin in range(0, len(here), _AT_ONCE):
                 series = self._window.series(here[begin : begin + _AT_ONCE])
                 some = dict(zip(here[begin : begin + _AT_ONCE], series.amounts, strict=True))
@@ -171,13 +193,15 @@ class Watch:
                 if flows is not None:
                     self._suspect(flows, some)
                 for batch in self._detect(self._batch(series), self._beside(some)):
-                    found += batch.to_pylist()
-                amounts |= some
-            parts = [row for row in found if row["claim"] != judge.FLOOD]
-            floods = {records.target(row["subject"]): row for row in found if row["claim"] == judge.FLOOD}
+                    rows = batch.to_pylist()
+                    parts += [row for row in rows if row["claim"] != judge.FLOOD]
+                    floods |= {records.target(row["subject"]): row for row in rows if row["claim"] == judge.FLOOD}
+                amounts |= {target: some[target].copy() for target in some.keys() & floods.keys()}  # of all, too much
             raised |= {target: amounts[target] for target in floods}
             flooded |= {prefix for (_, prefix), row in floods.items() if not set(row["techniques"]) <= ANSWERS}
-            floods = {target: row for target, row in floods.items() if not self._answers(target, row, flooded)}
+            answers = {target for target, row in floods.items() if self._answers(target, row, flooded)}
+            floods = {target: row for target, row in floods.items() if target not in answers}
+            parts = [row for row in parts if records.target(_victim(row)) in floods]
             news = [row for target, row in floods.items() if self._note(target, row)]
             news += [row for row in parts if self._taking_part.get(row["id"]) != row]
             self._taking_part |= {row["id"]: row for row in parts}
@@ -188,20 +212,41 @@ class Watch:
         return (target for target, each in self._open.items() if not each.sealed)
 
     def _suspect(self, flows: pa.RecordBatch, targets: Mapping[Target, Array]) -> None:
-        """Counts the sources of targets that got near a line, from these flows on."""
+        """Counts the sources of targets that got near a line, from these flows on; of too many, of the hardest hit."""
         new: dict[Target, int] = {}
         for target, amounts in targets.items():
-            vectors = 0
+            vectors, times = 0, 0.0
             for vector in np.flatnonzero(amounts[:, :, 0].any(axis=1)).tolist():
                 packets, bits = self._floors.of(target[0], NAMES[vector])
                 most = amounts[vector, :, :2].max(axis=0)
-                if most[0] >= SUSPICION * packets * PACKET or most[1] * 8 >= SUSPICION * bits:
+                here = max(most[0] / (packets * PACKET), most[1] * 8 / bits)
+                if here >= SUSPICION:
                     vectors |= 1 << vector
-            more = vectors & ~self._suspects.get(target, 0)
-            if more and (target in self._suspects or len(self._suspects) < _MOST_SUSPECTS):
-                self._suspects[target] = self._suspects.get(target, 0) | vectors
-                new[target] = more
-        sources.gather(flows, new, self._senders)
+                    times = max(times, here)
+            known = self._suspects.get(target)
+            if not vectors or not (known or self._has_room(times)):
+                continue
+            before = known[0] if known else 0
+            self._suspects[target] = before | vectors, times
+            if vectors & ~before:
+                new[target] = vectors & ~before
+        sending.gather(flows, new, self._senders)
+
+    def _has_room(self, times: float) -> bool:
+        """Whether there is room for another suspect, if need be that of one who is nearer to its line than this."""
+        if len(self._suspects) < _MOST_SUSPECTS:
+            return True
+        least = min(self._suspects, key=lambda each: self._suspects[each][1])
+        if self._suspects[least][1] >= times:
+            return False
+        self._acquit(least)
+        return True
+
+    def _acquit(self, target: Target) -> None:
+        """Forgets the sources of a target."""
+        self._suspects.pop(target, None)
+        self._senders.pop(target, None)
+        self._sender_rows.pop(target, None)
 
     def _forget(self, over: Iterable[Target]) -> None:
         """Lets go of the sources of targets that are under suspicion no more, and of floods long over."""
@@ -209,9 +254,7 @@ class Watch:
             return
         self._forgot = self._window.newest
         for target in self._suspects.keys() - {*over, *self._going()}:
-            del self._suspects[target]
-            self._senders.pop(target, None)
-            self._sender_rows.pop(target, None)
+            self._acquit(target)
         for target, each in list(self._open.items()):
             if each.sealed and self._window.newest - _second(each.finding["end"]) > self._window.horizon + judge.QUIET:
                 del self._open[target]
@@ -223,16 +266,19 @@ class Watch:
             return False
         heaviest = _all(senders).heaviest(_NAMED)
         of_flooded = sum(
-            packets for source, packets in heaviest if source in flooded and self._sends_to(target, source)
+            min(packets, _MOST_ANSWERS * self._sent_to(target, source))
+            for source, packets in heaviest
+            if source in flooded
         )
         return of_flooded >= _MOSTLY * sum(packets for _, packets in heaviest)
 
-    def _sends_to(self, target: Target, host: bytes) -> bool:
-        """Whether a target is among those who flood a host: else who forges the host's address could hide a flood."""
-        return any(
-            records.widened(source, target[0]) == target[1]
+    def _sent_to(self, target: Target, host: bytes) -> int:
+        """Packets of a target to a flooded host: who forges its address hides no more than these ask for."""
+        return sum(
+            packets
             for senders in self._senders.get((records.HOST, host), {}).values()
-            for source, _ in senders.heaviest(sources.HEAVIEST)
+            for source, packets in senders.heaviest(sending.HEAVIEST)
+            if records.widened(source, target[0]) == target[1]
         )
 
     def _note(self, target: Target, row: Mapping[str, Any]) -> bool:
@@ -260,9 +306,7 @@ class Watch:
                 rows += map(_without_sources, parts)
                 for row in parts:
                     del self._taking_part[row["id"]]
-                self._suspects.pop(target, None)
-                self._senders.pop(target, None)
-                self._sender_rows.pop(target, None)
+                self._acquit(target)
         return _seen(rows)
 
     def _settle(self) -> Seen:
@@ -361,6 +405,11 @@ def _without_sources(finding: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**finding, "reasons": reasons}
 
 
+def _victim(part: Mapping[str, Any]) -> str:
+    """Whose flood a finding of a network that takes part is about."""
+    return dict(part["reasons"][0]["params"])["victim"]
+
+
 def _by_prefix(targets: Iterable[Target], scopes: Iterable[int]) -> Mapping[Target, Sequence[Target]]:
     """Targets by the wider prefixes, of these scopes, that they lie in."""
     made: dict[Target, list[Target]] = {}
@@ -385,15 +434,15 @@ def _open_row(target: Target, finding: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _all(senders: Mapping[int, sources.Senders]) -> sources.Senders:
+def _all(senders: Mapping[int, sending.Senders]) -> sending.Senders:
     """Who sends by any vector."""
-    made = sources.Senders()
+    made = sending.Senders()
     for each in senders.values():
         made.merge(each)
     return made
 
 
-def _sender_row(target: Target, senders: Mapping[int, sources.Senders], home: Sequence[Target]) -> dict[str, Any]:
+def _sender_row(target: Target, senders: Mapping[int, sending.Senders], home: Sequence[Target]) -> dict[str, Any]:
     whole = _all(senders)
     return {
         "scope": target[0],
@@ -410,7 +459,7 @@ def _sender_row(target: Target, senders: Mapping[int, sources.Senders], home: Se
     }
 
 
-def _load(vector: int, senders: sources.Senders) -> dict[str, Any]:
+def _load(vector: int, senders: sending.Senders) -> dict[str, Any]:
     shortest, longest = senders.lengths or (None, None)
     ports = [{"port": port, "share": share} for port, share in senders.ports(_NAMED)]
     return {
@@ -418,7 +467,7 @@ def _load(vector: int, senders: sources.Senders) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _networks(senders: sources.Senders) -> list[dict[str, Any]]:
+def _networks(senders: sending.Senders) -> list[dict[str, Any]]:
     return [each._asdict() for each in senders.networks(_NAMED)]
 
 

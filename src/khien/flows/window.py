@@ -4,6 +4,7 @@ Counts of flows come in any order and late; the window adds them up by key (targ
 and hands out the rates of those keys whose rate may lie over a line. Nothing of it is ever written down.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -304,8 +305,8 @@ class Window:
             else:
                 self._forget(tables.most, min(tables.most, self.keys) // 2)  # few keys may fill all cells
 
-    def over(self) -> Sequence[tuple[int, bytes]]:
-        """Scope and prefix of what changed since it was last asked for and may be over a line."""
+    def over(self, most: int = 1 << 20) -> Sequence[tuple[int, bytes]]:
+        """Scope and prefix of what changed since it was last asked for and may be over a line; of more, the most."""
         tables = self._tables
         chosen = np.empty(max(int(tables.state[2]), 1), np.int32)
         n = _over(
@@ -313,7 +314,14 @@ class Window:
             chosen,
         )
         rows = tables.keys.reshape(-1, _KEY)[chosen[:n]]
-        return sorted({(int(row[_SCOPE]), row[:2].tobytes()) for row in rows})
+        line = self._lines.classes[rows[:, _SCOPE]], rows[:, _VECTOR]
+        times = np.maximum(
+            (rows[:, _PACKETS] + rows[:, _UP]) / (self._lines.packets[line] * PACKET),
+            (rows[:, _BYTES] + rows[:, _UP_BYTES]) / self._lines.bytes[line],
+        )
+        ranked = rows[np.argsort(-times, kind="stable")]
+        targets = dict.fromkeys((int(row[_SCOPE]), row[:2].tobytes()) for row in ranked)
+        return sorted(itertools.islice(targets, most))
 
     def wide(self, share: float) -> Sequence[tuple[int, bytes]]:
         """Scope and prefix of the prefixes, not hosts, that may have come to a share of a line."""

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from khien.flows import records, sources
-from khien.flows.sources import Senders, gather
+from khien.flows import records
+from khien.flows import senders as sending
+from khien.flows.senders import Senders, gather
 from khien.flows.vectors import NUMBERS
 from tests.flows.conftest import interpret
 from tests.flows.rows import batch, flow, packed
@@ -90,7 +91,7 @@ def test_the_heaviest_are_found_among_many_and_memory_is_bounded() -> None:
     heaviest = senders.heaviest(5)
     assert [source for source, _ in heaviest] == [each.tobytes() for each in addresses(5, 9_000_000)[::-1]]
     assert [packets for _, packets in heaviest] == [20 * (1000 + n) for n in (4, 3, 2, 1, 0)]
-    assert len(senders.heaviest(1 << 30)) <= 4 * sources.HEAVIEST
+    assert len(senders.heaviest(1 << 30)) <= 4 * sending.HEAVIEST
 
 
 def test_networks_that_take_part() -> None:
@@ -171,5 +172,5 @@ def test_interpreted_it_counts_the_same(monkeypatch: pytest.MonkeyPatch) -> None
         return found, told.distinct, told.entropy
 
     compiled = run()
-    interpret(monkeypatch, sources)
+    interpret(monkeypatch, sending)
     assert run() == compiled
