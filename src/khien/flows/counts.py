@@ -24,7 +24,7 @@ SCOPES = ((120, 116), (64, 48))  # beside the host: of IPv4 (a /24, a /20), of I
 
 _FIRST_ROOM, _MOST_ROOM = 1 << 14, 1 << 18  # cells
 _MOST_CELLS = 3  # of one flow
-_MOST_PACKETS, _MOST_BYTES = float(1 << 40), float(1 << 50)  # of one flow; more is not believed
+_MOST_PACKETS, _MOST_BYTES = 1 << 40, 1 << 50  # of one flow; more is not believed
 _CELL = 10  # numbers of a cell: its key, and SUMS
 _BLOCK = 256
 SUMS = schema.FLOW_COUNTS.names[4:]
@@ -106,15 +106,19 @@ def _count(
             i = block + n
             cell = np.int64(homes[n])
             cells[cell * _CELL + 9] += 1
-            whole = min(float(packets[i]), _MOST_PACKETS)
-            octets = min(float(byte_counts[i]), _MOST_BYTES)
-            noise = whole * (sampling[i] - 1.0)
-            start = min(max(first[i], 0), _LATEST)
-            stop = min(max(last[i], start), start + _LONGEST)
-            begins, ends = start // SECOND, stop // SECOND
-            if ends == begins:
-                _add(cells, cell, np.int64(whole) * PACKET, np.int64(octets), np.int64(noise), 0)
+            whole, octets = min(max(packets[i], 0), _MOST_PACKETS), min(max(byte_counts[i], 0), _MOST_BYTES)
+            begins = metas[n] >> 16
+            if last[i] < (begins + 1) * SECOND:  # most end in the second they begin in
+                at = cell * _CELL + 3
+                cells[at] += whole * PACKET
+                cells[at + 1] += octets
+                if sampling[i] > 1:
+                    cells[at + 2] += np.int64(float(whole) * (sampling[i] - 1.0))
                 continue
+            noise = float(whole) * (sampling[i] - 1.0)
+            start = min(max(first[i], 0), _LATEST)
+            stop = min(last[i], start + _LONGEST)
+            ends = stop // SECOND
             life = float(stop - start)
             head = ((begins + 1) * SECOND - start) / life
             each = SECOND / life
