@@ -12,6 +12,8 @@ from typing import Any
 import atheris
 import numpy as np
 
+from khien.compiled import Kernel
+
 with atheris.instrument_imports(include=["khien.flows"]):
     from khien.errors import FormatError
     from khien.flows import exports, packets, pcap, sflow
@@ -23,15 +25,27 @@ class _Buffer:
     """Numbers that are read and written only where they are."""
 
     def __init__(self, numbers: Any) -> None:
-        self._numbers = list(numbers)
+        self.numbers = list(numbers)
 
     def __getitem__(self, at: int) -> int:
         assert at >= 0, "reads before the buffer"
-        return self._numbers[at]
+        return self.numbers[at]
 
     def __setitem__(self, at: int, number: int) -> None:
         assert at >= 0, "writes before the buffer"
-        self._numbers[at] = int(number)
+        self.numbers[at] = int(number)
+
+
+def _interpreted(kernel: Kernel, *values: Any) -> Any:
+    buffers = [_Buffer(each.reshape(-1).tolist()) if isinstance(each, np.ndarray) else each for each in values]
+    answer = kernel.plain(*buffers)
+    for value, buffer in zip(values, buffers, strict=True):
+        if isinstance(value, np.ndarray) and value.flags.writeable:
+            value.reshape(-1)[:] = buffer.numbers
+    return answer
+
+
+Kernel.__call__ = _interpreted
 
 
 def _room(rows: int) -> list[_Buffer]:

@@ -13,7 +13,8 @@ import atheris
 
 # What kernels are made of cannot be watched: instrumented code does not compile.
 _COMPILED = [
-    f"khien.flows.{name}" for name in ("blocks", "exports", "fields", "netflow", "nfdump", "packets", "pcap", "sflow")
+    f"khien.flows.{name}"
+    for name in ("blocks", "exports", "fields", "lookup", "netflow", "nfdump", "packets", "pcap", "sflow")
 ]
 
 with atheris.instrument_imports(include=["khien"], exclude=["khien.compiled", *_COMPILED]):

@@ -12,15 +12,18 @@ from typing import Any
 import atheris
 import numpy as np
 
+from khien.compiled import Kernel
+
 with atheris.instrument_imports(include=["khien.flows"]):
     from khien.errors import FormatError
-    from khien.flows import decoder, fields, netflow, reference
+    from khien.flows import decoder, reference
     from khien.flows.datagrams import datagrams
 
 # Little room, so that it is soon full and kernels are given little to copy.
 for _name, _most in {"EXPORTERS": 2, "DOMAINS": 4, "PLANS": 8, "RATES": 32}.items():
     setattr(decoder, f"MOST_{_name}", _most)
 decoder.RUNS = decoder.RATES_EACH = 4
+decoder.KERNELS = ()  # watched code does not compile: it is run as it stands
 _NOW = 1_750_000_000_000_000
 
 
@@ -39,19 +42,16 @@ class _Buffer:
         self.numbers[at] = int(number)
 
 
-def _interpreted(kernel: Any) -> Any:
-    def run(*values: Any) -> Any:
-        buffers = [_Buffer(each) if isinstance(each, np.ndarray) else each for each in values]
-        answer = kernel.plain(*buffers)
-        for value, buffer in zip(values, buffers, strict=True):
-            if isinstance(value, np.ndarray) and value.flags.writeable:
-                value.reshape(-1)[:] = buffer.numbers
-        return answer
-
-    return run
+def _interpreted(kernel: Kernel, *values: Any) -> Any:
+    buffers = [_Buffer(each) if isinstance(each, np.ndarray) else each for each in values]
+    answer = kernel.plain(*buffers)
+    for value, buffer in zip(values, buffers, strict=True):
+        if isinstance(value, np.ndarray) and value.flags.writeable:
+            value.reshape(-1)[:] = buffer.numbers
+    return answer
 
 
-netflow.walk, fields.fill = _interpreted(netflow.walk), _interpreted(fields.fill)
+Kernel.__call__ = _interpreted
 
 
 def test_one_input(content: bytes) -> None:
