@@ -28,7 +28,7 @@ from khien.detectors.lookalike import Lookalike
 from khien.errors import ConfigError, CustodyError, InputError, UnavailableError
 from khien.flows import records
 from khien.flows.floors import OURS, Floors
-from khien.flows.judge import FLOOD, TAKES_PART
+from khien.flows.judge import FLOOD, QUIET, TAKES_PART
 from khien.flows.vectors import NAMES
 from khien.model import Register
 from khien.names import places, register
@@ -52,7 +52,7 @@ SAMPLES = ("sample", "sample-flows")  # what comes with Khiên, as feeds
 _KEEP = {"baselines": 56, "flood_rates": 365}  # days, where nothing else is said
 SPOOL = "spool"  # below the data directory: what listeners hold until it is saved
 _FLOODS = 10_000  # that may be open at a time
-_QUIET = timedelta(minutes=2)  # after which a flood is over
+_LATELY = timedelta(seconds=2 * QUIET)  # a flood that ended since may go on, or is still to be sealed
 _LARGEST_CONFIG = 1 << 20  # bytes
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
@@ -293,7 +293,7 @@ def _open_floods(store: Store) -> list[dict[str, Any]]:
     claims = FLOOD, TAKES_PART
     met = [each for claim in claims for each in store.find(model.Finding, order="-day", limit=_FLOODS, claim=claim)]
     newest = max((each.end for each in met if each.end), default=None)
-    return [triage.row(each) for each in met if newest and each.end and newest - each.end <= _QUIET]
+    return [triage.row(each) for each in met if newest and each.end and newest - each.end <= _LATELY]
 
 
 def end_with_parent() -> None:

@@ -160,7 +160,7 @@ FINDINGS = pa.schema(
         "span": pa.list_(pa.int32(), 2),  # first and behind the last character of subject that matched; null where none
         "suppressed": pa.bool_(),  # known good: kept, shown on request, never warned about
         "reasons": pa.list_(REASON),
-        "measures": pa.map_(pa.string(), pa.float64()),  # figures people ask for, by name and with their unit in it
+        "measures": pa.map_(pa.string(), pa.float64()),  # figures people ask for, by name
     }
 )
 

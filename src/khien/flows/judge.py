@@ -1,8 +1,8 @@
 """What is a flood: rates of a target over lines, bin by bin; when it began, peaked and ended, and by which rule.
 
 A line is the floor of the vector, or what the target is used to, whichever is higher. One bin at five times the line
-raises, two of three bins over it below that; where rates come from samples, their lower bound must be over the line,
-and longer means are looked at too, because samples say little of one second.
+raises, two of three bins over it below that, and the mean of eight, because floods may come in pulses. Where rates come
+from samples, their lower bound must be over the line, and the mean of three bins counts too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,10 +18,7 @@ SURE = 1.64  # standard deviations of what samples say: one in twenty is under t
 GOES_ON = 0.5  # of the line: above it a flood goes on, below it is quiet
 QUIET = 60  # seconds without a flood after which another one is another one
 _FEW = 1000  # packets: fewer in a capture of less than a second are no flood
-_MEANS = (
-    (3, True),
-    (8, False),
-)  # seconds over which is added up: of samples alone, or of all, because floods may pulse
+_MEANS = ((3, True), (8, False))  # seconds that are added up, and whether of samples alone: floods may come in pulses
 _MEMBER = 0.05  # of the packets or bytes of a flood: a vector with less is not named
 
 Array = np.ndarray[Any, Any]
@@ -77,9 +74,9 @@ def floods(rates: Rates, packet_lines: Array, byte_lines: Array) -> list[Flood]:
         by_bytes = byte_counts * np.where(packets > 0, own / packets, 0) / byte_lines[:, None]
         uncertain = np.where(packets > 0, error / packets, 0.0)
     times = np.maximum(by_packets, by_bytes)  # of the line
-    raised = _raised(times, uncertain, rates.noise, own)
+    low = times * (1 - SURE * uncertain)
+    raised = _raised(times, low, uncertain, rates.noise)
     if rates.seen.sum() < 1:  # nothing beside these bins could speak against them
-        low = times * (1 - SURE * uncertain)
         raised |= (low >= 1).all(axis=1, keepdims=True) & (own * rates.seen >= _FEW / len(rates.seen))
     if not raised.any():
         return []
@@ -106,9 +103,8 @@ def _ordinary(vectors: Sequence[int], packets: Array) -> Array:
     return ordinary
 
 
-def _raised(times: Array, uncertain: Array, noise: Array, own: Array) -> Array:
-    """The bins that raise: vectors x seconds."""
-    low = times * (1 - SURE * uncertain)
+def _raised(times: Array, low: Array, uncertain: Array, noise: Array) -> Array:
+    """The bins that raise: vectors x seconds. low: the lower bound of times, uncertain: their relative deviation."""
     over = low >= 1
     two = over.copy()
     two[:, :1] = False
@@ -117,7 +113,7 @@ def _raised(times: Array, uncertain: Array, noise: Array, own: Array) -> Array:
     skipping[:, :2] = False
     skipping[:, 2:] &= over[:, :-2]
     raised = (low >= STRONG) | two | skipping
-    variance = np.where(own > 0, (uncertain * times) ** 2, 0)
+    variance = (uncertain * times) ** 2
     for length, sampled in _MEANS:
         if times.shape[1] >= length:
             mean = _trailing(times, length) / length

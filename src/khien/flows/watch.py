@@ -26,7 +26,7 @@ from khien.flows.window import Series, Window
 
 STEP = 0.25  # seconds between two looks: as often as a live source has pages
 FORGETS = 10  # seconds from one time that suspicions are dropped to the next
-SUSPICION = 0.5  # of a line: from there on the sources of a target are counted
+SUSPICION = 0.5  # of a floor: from there on the sources of a target are counted
 _SHORT = 3  # seconds: in a shorter capture the seconds that it saw only in part are taken for as long as they were seen
 _LEAST_SEEN = 0.1  # seconds
 _MOST_HELD = 2_000_000  # flows
@@ -82,12 +82,13 @@ class Watch:
         self._detect = detect
         self._counting, self._baselining = counting, baselining
         self._floors = floors
+        self._given = detect, counting, baselining, floors, home
         self._home = [records.target(each) for each in home]
         self._window = Window(floors.lines(SUSPICION))
         self._baseline = Baseline()
         for batch in baselines:
             self._baseline.take(batch)
-        self._suspects: dict[Target, tuple[int, float]] = {}  # a bit for each vector; how near to a line, or over it
+        self._suspects: dict[Target, tuple[int, float]] = {}  # a bit for each vector; times its floor
         self._senders: dict[Target, dict[int, sending.Senders]] = {}  # by vector
         self._sender_rows: dict[Target, tuple[int, dict[str, Any]]] = {}  # with the second they are of
         known = list(known)
@@ -99,6 +100,8 @@ class Watch:
         self._began = self._latest = self._looked = 0  # microseconds
         self._forgot = 0  # the second in which suspicions were dropped last
         self._settled = 0  # the second up to which baselines are written down
+        self._over = False  # nothing more will come
+        self._short = False  # and it was a capture of less than _SHORT seconds
 
     @property
     def newest(self) -> int:
@@ -141,12 +144,9 @@ class Watch:
     def anew(self) -> "Watch":
         """A watch that has taken nothing, and knows what this one has found: for a source that tells again."""
         known = [*(each.finding for each in self._open.values() if not each.sealed), *self._taking_part.values()]
-        made = Watch(*(self._detect, self._counting, self._baselining, self._floors), known=known, whole=self._whole)
-        made._home, made._baseline = self._home, self._baseline
+        made = Watch(*self._given, known=known, whole=self._whole)
+        made._baseline = self._baseline
         return made
-
-    _over = False  # nothing more will come
-    _short = False  # and it was a capture of less than _SHORT seconds
 
     def _parts(self, flows: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """Flows in parts that are no longer than a quarter of the horizon, in the order of time."""

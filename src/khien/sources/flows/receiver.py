@@ -67,6 +67,7 @@ class Receiver:
         self._fault: OSError | None = None
         self._drops: dict[int, int] = {}  # by file descriptor, as the kernel counts
         self._sockets: list[socket.socket] = []
+        pack.load()  # before anybody sends: what comes while it is compiled would be lost
         try:
             for address in addresses:
                 self._sockets.append(_listening(address, buffer))
@@ -76,7 +77,6 @@ class Receiver:
         self._thread = Thread(target=self._run, name="flows", daemon=True)
 
     def __enter__(self) -> "Receiver":
-        pack.load()
         for _ in range(_BLOCKS):
             self._free.put(Block.make())
         self._thread.start()

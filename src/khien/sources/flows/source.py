@@ -11,13 +11,11 @@ from typing import ClassVar
 import pyarrow as pa
 
 from khien import schema
-from khien.compiled import warm
 from khien.contracts import Page
 from khien.errors import ConfigError
 from khien.flows import records
 from khien.flows.datagrams import Datagrams
 from khien.flows.decoder import Decoder
-from khien.sources.flows.block import pack
 from khien.sources.flows.receiver import Address, Network, Receiver
 from khien.sources.flows.spool import Cursor, Spool
 from khien.sources.flows.tally import DROPPED, REFUSED, Tally
@@ -72,7 +70,6 @@ class Flows:
         addresses, networks = [address(each) for each in self.listen], [network(each) for each in self.exporters]
         spool = Spool(Path(self.spool), self.horizon, self.spool_octets) if self.spool else None
         decoder, ended_well = Decoder(), False
-        warm(pack)
         try:
             with Receiver(addresses, self.receive_buffer, networks) as receiver:
                 if cursor is None:
