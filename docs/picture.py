@@ -30,7 +30,7 @@ LIFE_STYLE = """
 
 
 def life() -> str:
-    """An SVG of triage.MOVES: an arrow leads from a state to one that follows."""
+    """An SVG of life.MOVES: an arrow leads from a state to one that follows."""
     drawn = str(draw.life("en", "new", "The life of a finding", "Each state, and those that may follow it"))
     head, inside = drawn.split(">", 1)
     return f'{head} xmlns="http://www.w3.org/2000/svg" width="480"><style>{LIFE_STYLE}</style>{inside}\n'

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from khien import app, triage
+from khien import app
 from khien.errors import ConfigError, InputError
 from khien.model import Finding, Reason
 from khien.names import register
 from khien.schema import finding_id
+from khien.triage import life
 from tests import toy
 
 
@@ -147,7 +148,7 @@ def test_a_watch_takes_up_the_floods_that_are_open() -> None:
         store.save(kept(subject, newest - timedelta(seconds=age)))
     store.save(kept("login.example", newest, claim="bank"))
     watch = app.flood_watch(app.Floods(), whole=False)(app.engine(), store)
-    sealed = triage.findings(watch.finish().findings, source="", at=newest)
+    sealed = life.findings(watch.finish().findings, source="", at=newest)
     assert {each.subject for each in sealed} == {"198.51.100.7", "198.51.100.8"}
     assert {each.id for each in sealed} <= set(store.load(Finding, *(each.id for each in sealed)))
     assert all(each.reasons == () for each in sealed), "over: no single source is named any more"

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 from markdown_it import MarkdownIt
 
-from khien import triage
+from khien.triage import life
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -126,7 +126,7 @@ def test_the_page_of_findings_says_what_the_code_does() -> None:
     page = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `([\w-]+)` \|[^|]*\| (.*) \|$", page, re.MULTILINE))
     told = {(state, act) for state, acts in rows.items() for act in re.findall(r"`(\w+)`", acts)}
-    assert told == {move for move in triage.MOVES if move[1] != triage.SEE}
+    assert told == {move for move in life.MOVES if move[1] != life.SEE}
 
 
 def test_nothing_on_the_site_is_loaded_from_elsewhere(tmp_path: Path) -> None:

@@ -10,12 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from khien import pipeline, schema, triage
+from khien import pipeline, schema
 from khien.contracts import Detector, Engine, Landed, Page, Seen, Source, Store
 from khien.engines.embedded import Embedded
 from khien.errors import ContractError, InputError, UnavailableError
 from khien.model import Finding, Record, SourceState
 from khien.pipeline import SKIPPED, Feed, collect, detect, page_id, run, scan
+from khien.triage import life
 from tests import toy
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -315,7 +316,7 @@ class Overtaken(toy.Memory):
 
     def save(self, *records: Record, expect: int | None = None, **named: Any) -> int:
         for finding in self.find(Finding, state="new"):
-            super().save(triage.move(finding, triage.DISMISS, by="an officer", at=NOON))
+            super().save(life.move(finding, life.DISMISS, by="an officer", at=NOON))
         return super().save(*records, expect=expect, **named)
 
 

@@ -21,7 +21,7 @@ import msgspec
 import pyarrow as pa
 from publicsuffixlist import PSLFILE
 
-from khien import model, registry, schema, triage
+from khien import model, registry, schema
 from khien.compiled import kept
 from khien.contracts import Detector, Engine, Store, Watch
 from khien.detectors.lookalike import Lookalike
@@ -37,6 +37,7 @@ from khien.pipeline import Feed
 from khien.sources.files import Files
 from khien.stores.embedded import database
 from khien.stores.embedded.lock import Lock, holder
+from khien.triage import life
 
 if TYPE_CHECKING:
     from khien.sources.captures import Captures
@@ -293,7 +294,7 @@ def _open_floods(store: Store) -> list[dict[str, Any]]:
     claims = FLOOD, TAKES_PART
     met = [each for claim in claims for each in store.find(model.Finding, order="-day", limit=_FLOODS, claim=claim)]
     newest = max((each.end for each in met if each.end), default=None)
-    return [triage.row(each) for each in met if newest and each.end and newest - each.end <= _LATELY]
+    return [life.row(each) for each in met if newest and each.end and newest - each.end <= _LATELY]
 
 
 def end_with_parent() -> None:

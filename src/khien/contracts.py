@@ -101,6 +101,28 @@ class Watch(Protocol):
         ...
 
 
+class Asks(Protocol):
+    """What findings ask of a source of evidence: subjects to look into that are due, the longest due first."""
+
+    def __call__(self, source: str, limit: int, /) -> Sequence[str]: ...
+
+
+class Channel(Protocol):
+    """Delivers what it carries: a notice, or a takedown as a report of abuse."""
+
+    name: ClassVar[str]
+    carries: ClassVar[type[model.Record]]
+    repeatable: ClassVar[bool]  # the other side takes the same id once: what is uncertain may be sent again
+
+    def send(self, record: Any, to: model.Delivery, /) -> str:
+        """Hands a record over, once for each delivery id; answers what the other side said.
+
+        UnavailableError: not taken, try later. InputError: never taken in this form. UncertainError: it may have been
+        taken, and the other side did not say so.
+        """
+        ...
+
+
 class Engine(Protocol):
     """Runs a detector over data it holds by reference; findings come home by value."""
 

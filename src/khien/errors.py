@@ -28,6 +28,10 @@ class UnavailableError(Error):
     """Try again later."""
 
 
+class UncertainError(Error):
+    """It may have happened: look before you do it again."""
+
+
 class ConflictError(Error):
     """Somebody moved it meanwhile: read again, decide again."""
 

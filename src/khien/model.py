@@ -3,10 +3,20 @@
 Construction does no input or output. Times are UTC and timezone-aware. Collections are tuples.
 """
 
-from datetime import date, datetime
-from typing import ClassVar, Literal
+from datetime import date, datetime, timedelta
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import msgspec
+
+Language = Literal["vi", "en"]
+Severity = Literal["low", "medium", "high", "critical"]
+
+
+class Personal(NamedTuple):
+    """Marks a field about a person, Annotated: what it is kept for, and until when."""
+
+    purpose: str
+    until: str
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,7 +81,7 @@ class Reason(Record, frozen=True, kw_only=True):
 
 
 class Step(Record, frozen=True, kw_only=True):
-    """One step in the life of a finding: what was done, when, by whom, and why. triage.MOVES has the acts."""
+    """One step in the life of a finding: what was done, when, by whom, and why. life.MOVES has the acts."""
 
     at: datetime
     act: str
@@ -141,3 +151,276 @@ class Expiry(Record, frozen=True, kw_only=True):
     before: datetime
     rows: int
     removed: tuple[tuple[str, str], ...] = ()
+
+
+class Evidence(Record, frozen=True, kw_only=True):
+    """A fact somebody stated about a subject, that lifts a finding or lowers it. triage.evidence has topics and codes.
+
+    id: schema.evidence_id. Of a topic and source the newest stands: since: from when on its code held unbroken, at:
+    when it was last stated; both by who stated it.
+    """
+
+    indexed: ClassVar[tuple[str, ...]] = ("subject", "at")
+
+    id: str
+    subject: str
+    topic: str
+    code: str
+    source: str
+    since: datetime
+    at: datetime
+    params: dict[str, str] = {}
+
+
+class Inquiry(Record, frozen=True, kw_only=True):
+    """What findings ask of a source of evidence: to look into a subject, from due on; asked: when it last did."""
+
+    indexed: ClassVar[tuple[str, ...]] = ("source", "due")
+
+    id: str
+    source: str
+    subject: str
+    due: datetime
+    asked: datetime | None = None
+
+
+AssetKind = Literal["domain", "brand", "prefix", "mail-domain"]
+
+
+class Proof(Record, frozen=True, kw_only=True):
+    """That an asset is a constituent's: how it was shown, when, and by which officer where one gave their word."""
+
+    how: Literal["dns", "mail", "officer"]
+    at: datetime
+    by: str = ""
+    why: str = ""
+
+
+class Asset(Record, frozen=True, kw_only=True):
+    """What is a constituent's: a domain with what is below it, a protected name by its id, a prefix, a mail domain.
+
+    id: of kind, value and constituent. Only what is proven decides who is told.
+    """
+
+    indexed: ClassVar[tuple[str, ...]] = ("kind", "value", "constituent")
+
+    id: str
+    kind: AssetKind
+    value: str
+    constituent: str
+    proof: Proof | None = None
+
+
+class Quiet(Record, frozen=True, kw_only=True):
+    """Hours in which nothing but the worst is told: begin and end as HH:MM in a time zone of the IANA database."""
+
+    begin: str
+    end: str
+    zone: str = "Asia/Ho_Chi_Minh"
+
+
+class Hearing(Record, frozen=True, kw_only=True):
+    """One way in which a constituent wishes to hear: from which severity on, at once or gathered.
+
+    secret_file: of a webhook, a file that holds the secret it is signed with. after: told here only when nobody has
+    acknowledged for so long; zero: at once with the rest.
+    """
+
+    channel: str
+    address: Annotated[str, Personal("to tell the constituent what concerns it", "the constituent leaves")] = ""
+    language: Language = "vi"
+    least: Severity = "medium"
+    digest: Literal["at-once", "hourly", "daily"] = "at-once"
+    quiet: Quiet | None = None
+    secret_file: str = ""
+    after: timedelta = timedelta(0)
+
+
+class Constituent(Record, frozen=True, kw_only=True):
+    """Someone we protect: who they are, and how they agreed to hear from us. Assets say what is theirs.
+
+    patience: how long a notice may stay unacknowledged before it is told again, and then at the hearings that wait.
+    """
+
+    indexed: ClassVar[tuple[str, ...]] = ("sector",)
+
+    id: str
+    label: str
+    sector: str = ""
+    hears: tuple[Hearing, ...] = ()
+    patience: timedelta = timedelta(hours=4)
+    note: str = ""
+
+
+Unit = Literal["url", "host", "domain"]
+SiteClass = Literal["registered-for-harm", "hacked", "shared-hosting", "unclear"]
+
+
+class Subject(Record, frozen=True, kw_only=True):
+    """What a notice tells of: a finding, the narrowest unit that is meant, and whose fault that unit is."""
+
+    finding: str
+    value: str
+    claim: str
+    unit: Unit = "domain"
+    site: SiteClass = "unclear"
+
+
+NoticeState = Literal["open", "acknowledged", "ours", "closed"]
+
+
+class Notice(Record, frozen=True, kw_only=True):
+    """Findings turned into advice for one constituent: one for a finding or campaign, revised as more is known.
+
+    id: schema.notice_id. subjects: in the order they came, those of a campaign behind the first. reasons: why it is
+    said, evidence among them. first_sign: when a source first saw what it tells of. ours: they say that it is theirs.
+    """
+
+    indexed: ClassVar[tuple[str, ...]] = ("constituent", "state", "raised", "severity")
+    counted: ClassVar[tuple[str, ...]] = ("state", "severity")
+
+    id: str
+    revision: int = 1
+    constituent: str
+    campaign: str = ""
+    detector: str
+    severity: Severity
+    score: float
+    subjects: tuple[Subject, ...]
+    reasons: tuple[Reason, ...] = ()
+    measures: dict[str, float] = {}
+    first_sign: datetime | None = None
+    raised: datetime
+    revised: datetime
+    state: NoticeState = "open"
+    steps: tuple[Step, ...] = ()
+
+
+DeliveryState = Literal["due", "sending", "sent", "uncertain", "refused", "withdrawn"]
+
+
+class Delivery(Record, frozen=True, kw_only=True):
+    """One notice, or report of a takedown, on its way through one channel to one address: the outbox.
+
+    id: schema.delivery_id, of about, revision, channel and address: what is asked for twice goes once. sending: handed
+    to the other side, whose word is not kept yet; found so after a crash it is uncertain. answer: what the other side
+    said; why: what keeps it.
+    """
+
+    indexed: ClassVar[tuple[str, ...]] = ("state", "due", "about")
+    counted: ClassVar[tuple[str, ...]] = ("state", "channel")
+
+    id: str
+    about: str
+    revision: int
+    channel: str
+    address: Annotated[str, Personal("to tell the constituent what concerns it", "the notice is over a year old")]
+    language: Language = "vi"
+    secret_file: str = ""
+    due: datetime
+    state: DeliveryState = "due"
+    tries: int = 0
+    sent: datetime | None = None
+    answer: str = ""
+    why: str = ""
+
+
+TakedownState = Literal["asked", "reported", "gone", "back", "closed"]
+
+
+class Report(Record, frozen=True, kw_only=True):
+    """A report of abuse: to whose contact it went, as what (registrar, host, CDN), and when."""
+
+    role: Literal["registrar", "host", "cdn", "owner"]
+    address: Annotated[str, Personal("to ask for the end of the abuse", "the takedown is closed for a year")]
+    at: datetime
+
+
+class Takedown(Record, frozen=True, kw_only=True):
+    """A harmful site on its way to be gone. id: its finding's. up: when it was first seen up; spells: when it was."""
+
+    indexed: ClassVar[tuple[str, ...]] = ("state", "due", "subject")
+    counted: ClassVar[tuple[str, ...]] = ("state",)
+
+    id: str
+    revision: int = 1
+    subject: str
+    url: str = ""
+    unit: Unit = "domain"
+    site: SiteClass = "unclear"
+    claim: str
+    state: TakedownState = "asked"
+    due: datetime
+    up: datetime
+    spells: tuple[tuple[datetime, datetime | None], ...] = ()
+    reports: tuple[Report, ...] = ()
+    steps: tuple[Step, ...] = ()
+
+    def hours_up(self, now: datetime) -> float:
+        """For how many hours it was up, as far as was seen."""
+        spells = ((end or now) - begin for begin, end in self.spells)
+        return sum(spells, timedelta(0)) / timedelta(hours=1)
+
+
+Role = Literal["viewer", "officer", "approver", "administrator"]
+
+
+class Passkey(Record, frozen=True, kw_only=True):
+    """A WebAuthn credential: its public half, as COSE key in base64url; used: how often, as its authenticator counts."""
+
+    id: str
+    key: str
+    label: str = ""
+    used: int = 0
+    made: datetime
+
+
+class Officer(Record, frozen=True, kw_only=True):
+    """Someone who works here under their own name. invited: SHA-256 of a code that lets them bring a passkey."""
+
+    id: str
+    label: Annotated[str, Personal("so that acts are under a person's name", "a year after they leave")]
+    role: Role
+    language: Language = "vi"
+    passkeys: tuple[Passkey, ...] = ()
+    invited: str = ""
+    invited_until: datetime | None = None
+    left: datetime | None = None
+
+
+class Pass(Record, frozen=True, kw_only=True):
+    """What lets an officer in: a session of a browser, or a token of a program. id: SHA-256 of what they show."""
+
+    indexed: ClassVar[tuple[str, ...]] = ("officer",)
+
+    id: str
+    officer: str
+    kind: Literal["session", "token"]
+    role: Role
+    label: str = ""
+    made: datetime
+    until: datetime
+
+
+class Entry(Record, frozen=True, kw_only=True):
+    """A leaf of a ledger, in the order it came. id: the ledger's name and the leaf's index in 16 digits."""
+
+    indexed: ClassVar[tuple[str, ...]] = ("at",)
+
+    id: str
+    at: datetime
+    by: str
+    act: str
+    what: str
+    params: dict[str, str] = {}
+    salt: str = ""
+
+
+class Tree(Record, frozen=True, kw_only=True):
+    """A ledger as it stands. id: its name; size: its leaves; frontier: hashes in hex of its full subtrees, left to
+    right; checkpoint: its signed note (C2SP tlog-checkpoint)."""
+
+    id: str
+    size: int = 0
+    frontier: tuple[str, ...] = ()
+    checkpoint: str = ""

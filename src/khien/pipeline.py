@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 import pyarrow as pa
 
-from khien import triage
 from khien.contracts import Detector, Engine, Fold, Landed, Page, Seen, Source, Store, Watch
 from khien.errors import ConflictError, ContractError, Error, UnavailableError
 from khien.model import Finding, Record, SourceState
+from khien.triage import life
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
@@ -149,7 +149,7 @@ def save(store: Store, work: Work, at: datetime) -> None:
     if aside:
         landed.append(store.land(SKIPPED, work.skipped, id=under))
     landed += [store.land(table, rows, id=under) for table, rows in work.tables.items() if rows.num_rows]
-    found = triage.findings(work.findings, source=name, at=at)
+    found = life.findings(work.findings, source=name, at=at)
 
     def decide() -> Sequence[Record]:
         records, new = _revised(store, found)
@@ -172,7 +172,7 @@ def save(store: Store, work: Work, at: datetime) -> None:
 def _revised(store: Store, found: Sequence[Finding]) -> tuple[list[Record], int]:
     """Findings joined with what is kept of them, those that change nothing left out; and how many are new."""
     kept = store.load(Finding, *(finding.id for finding in found))
-    joined = [triage.revise(kept[each.id], each) if each.id in kept else each for each in found]
+    joined = [life.revise(kept[each.id], each) if each.id in kept else each for each in found]
     return [each for each in joined if kept.get(each.id) != each], len(found) - len(kept)
 
 
@@ -208,7 +208,7 @@ def detect(
     **beside: ds.Dataset | pa.Table,
 ) -> int:
     """Finds in what has landed, and saves each finding, revised where it is known; answers how many there are."""
-    met = triage.findings(engine.run(detector, data, **beside), source="", at=at)
+    met = life.findings(engine.run(detector, data, **beside), source="", at=at)
     until_saved(store, lambda: _revised(store, met)[0])
     return len(met)
 

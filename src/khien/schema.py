@@ -13,6 +13,29 @@ NAMES = pa.schema(
     }
 )
 
+CERTIFIED = pa.schema(
+    {
+        "name": pa.string(),  # one of a certificate's: a row each
+        "seen_at": TIME,  # when the log took the certificate in
+        "issuer": pa.string(),  # organisation and common name, as people know it
+        "serial": pa.string(),  # hex; with the issuer it stands for certificate and precertificate alike
+        "not_before": TIME,
+        "not_after": TIME,
+        "log": pa.string(),  # as the list of logs describes it
+        "index": pa.int64(),  # in the log
+    }
+)
+
+EVIDENCE = pa.schema(
+    {
+        "subject": pa.string(),  # a host in A-labels, or an address
+        "topic": pa.string(),  # what it is about; of a topic and source the newest row stands
+        "code": pa.string(),  # what is so; triage.evidence has topics and codes
+        "seen_at": TIME,
+        "params": pa.map_(pa.string(), pa.string()),
+    }
+)
+
 FLOWS = pa.schema(
     {
         "first": TIME,  # when its first packet passed the exporter, and its last
@@ -138,6 +161,7 @@ FLOOD_RATES = pa.schema(
 
 TABLES = {
     "names": NAMES,
+    "evidence": EVIDENCE,
     "skipped": SKIPPED,
     "flood_rates": FLOOD_RATES,
     "baselines": BASELINES,
@@ -168,3 +192,32 @@ FINDINGS = pa.schema(
 def finding_id(detector: str, kind: str, subject: str, claim: str, episode: str = "") -> bytes:
     """The 32-byte identity of a finding: SHA-256 over its five parts, NUL between them."""
     return hashlib.sha256("\0".join((detector, kind, subject, claim, episode)).encode()).digest()
+
+
+def evidence_id(subject: str, topic: str, source: str) -> str:
+    """The identity of what a source says of a subject on a topic, in hex."""
+    return _digest(subject, topic, source)
+
+
+def inquiry_id(source: str, subject: str) -> str:
+    """The identity of what is asked of a source about a subject, in hex."""
+    return _digest(source, subject)
+
+
+def asset_id(kind: str, value: str, constituent: str) -> str:
+    """The identity of what is a constituent's, in hex."""
+    return _digest(kind, value, constituent)
+
+
+def notice_id(constituent: str, about: str) -> str:
+    """The identity of a notice, in hex; about: a campaign, or a finding's id."""
+    return _digest(constituent, about)
+
+
+def delivery_id(about: str, revision: int, channel: str, address: str) -> str:
+    """The identity of a delivery, in hex."""
+    return _digest(about, str(revision), channel, address)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

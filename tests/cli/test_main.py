@@ -12,9 +12,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from khien import triage
 from khien.cli import commands, main
 from khien.model import State
+from khien.triage import life
 from tests.cli.conftest import COMMAND, Khien
 
 
@@ -153,4 +153,4 @@ def test_a_full_disk(arguments: list[str], protect: str) -> None:
 def test_commands_offer_what_the_rules_allow() -> None:
     """They repeat it, so that help and completion load nothing."""
     assert get_args(State) == commands.STATES
-    assert set(commands.ACTS) == {act for _, act in triage.MOVES} - {triage.SEE}
+    assert set(commands.ACTS) == {act for _, act in life.MOVES} - {life.SEE}

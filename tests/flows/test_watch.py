@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from khien import schema, triage
+from khien import schema
 from khien.contracts import Seen
 from khien.detectors.flood import Flood
 from khien.flows import judge
@@ -17,6 +17,7 @@ from khien.flows.watch import Watch
 from khien.folds.baselines import Baselines
 from khien.folds.flowcounts import FlowCounts
 from khien.model import Finding
+from khien.triage import life
 from tests.flows.rows import HOST, SECOND, SLASH20, SLASH24, START, batch, flood, flow, packed
 
 VICTIM = "198.51.100.7"
@@ -55,7 +56,7 @@ def watched(rows: Rows, **settings: Any) -> tuple[list[Seen], dict[str, Finding]
     watch = watching(**settings)
     seen = [*taken(watch, rows), watch.finish()]
     batches = [findings for each in seen for findings in each.findings]
-    last = triage.findings(batches, source="", at=NOON)
+    last = life.findings(batches, source="", at=NOON)
     assert len({each.subject for each in last}) == len(last), "one finding a flood"
     return seen, {each.subject: each for each in last}
 
@@ -234,7 +235,7 @@ def test_pages_of_any_size_find_the_same_flood(every: int) -> None:
     rows = quiet(150) + flood(VICTIM, begin=30, seconds=20)
     watch = watching()
     seen = [*taken(watch, rows, every), watch.finish()]
-    (finding,) = triage.findings([each for one in seen for each in one.findings], source="", at=NOON)
+    (finding,) = life.findings([each for one in seen for each in one.findings], source="", at=NOON)
     assert (finding.subject, finding.start, finding.end) == (
         VICTIM,
         NOON.replace(second=30),
@@ -245,7 +246,7 @@ def test_pages_of_any_size_find_the_same_flood(every: int) -> None:
 def test_a_flood_known_from_before_goes_on_under_its_id() -> None:
     watch = watching()
     before = rows_of(taken(watch, quiet(15) + flood(VICTIM, begin=5, seconds=10)))[-1]
-    known = [triage.row(each) for each in triage.findings(
+    known = [life.row(each) for each in life.findings(
         [pa.RecordBatch.from_pylist([before], schema.FINDINGS)], source="", at=NOON
     )]  # fmt: skip
     after = watching(known=known)

@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from khien import triage
 from khien.contracts import Store
 from khien.model import Finding, SourceState
 from khien.pipeline import SKIPPED, Halt, Work
+from khien.triage import life
 
 Row = tuple[Any, ...]
 Tables = Mapping[str, Counter[Row]]
@@ -58,13 +58,13 @@ class Truth:
         """One finding for each id, whatever people did to it still done."""
         findings = dict(self.findings)
         for batch in batches:
-            for each in triage.findings([batch], source=source, at=at):
-                findings[each.id] = triage.revise(findings[each.id], each) if each.id in findings else each
+            for each in life.findings([batch], source=source, at=at):
+                findings[each.id] = life.revise(findings[each.id], each) if each.id in findings else each
         return replace(self, findings=findings)
 
     def after_act(self, id: str, act: str, by: str, at: datetime) -> "Truth":
         """An officer's act is done, to the finding as it was."""
-        return replace(self, findings={**self.findings, id: triage.move(self.findings[id], act, by=by, at=at)})
+        return replace(self, findings={**self.findings, id: life.move(self.findings[id], act, by=by, at=at)})
 
     def after_halt(self, halt: Halt) -> "Truth":
         """The source is known to have ended, or why it has not."""

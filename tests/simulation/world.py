@@ -14,13 +14,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from khien import pipeline, triage
+from khien import pipeline
 from khien.engines.embedded import Embedded as Engine
 from khien.errors import ConfigError, ConflictError, Error, UnavailableError
 from khien.model import Finding
 from khien.pipeline import Feed, Halt, Work
 from khien.stores.embedded.store import Embedded
 from khien.testing.hold import hold
+from khien.triage import life
 from tests import toy
 from tests.simulation import source, vfs
 from tests.simulation.disk import Simulated
@@ -248,9 +249,9 @@ class World:
         return f"{said}looks at {officer.seen[1].id[:8] if officer.seen else 'nothing'}"
 
     def _act(self, officer: Process, version: int, finding: Finding) -> str:
-        act = self.chance.choice([act for state, act in triage.MOVES if state == finding.state and act != triage.SEE])
+        act = self.chance.choice([act for state, act in life.MOVES if state == finding.state and act != life.SEE])
         said, at = f"{act} {finding.id[:8]}", self.clock()
-        moved = triage.move(finding, act, by=OFFICER, at=at)
+        moved = life.move(finding, act, by=OFFICER, at=at)
         try:
             self.promises.answered(
                 lambda: officer.store.save(moved, expect=version),

@@ -13,11 +13,12 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from khien import app, pipeline, schema, triage
+from khien import app, pipeline, schema
 from khien.cli import serve
 from khien.detectors.lookalike import Lookalike
 from khien.model import Finding, Reason
 from khien.stores.embedded.store import Embedded
+from khien.triage import life
 from khien.web import site as assembly
 
 HOST = "testserver.local"
@@ -64,7 +65,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             pipeline.collect(feed, app.engine(), store, AT)
         strongest, second = store.find(Finding, order="-score", limit=2, suppressed=False)
         (known,) = store.find(Finding, order="-score", limit=1, suppressed=True)
-        confirmed = triage.move(second, triage.CONFIRM, by=HOSTILE, at=AT, why=HOSTILE)
+        confirmed = life.move(second, life.CONFIRM, by=HOSTILE, at=AT, why=HOSTILE)
         hostile = made(HOSTILE + ".example", claim=HOSTILE, source=HOSTILE, span=(0, 9999))
         letters = made("xn--mmo-gna.example", claim="momo", start=datetime(1, 1, 1, tzinfo=UTC))
         (flood,) = store.find(Finding, claim="flood")
@@ -80,9 +81,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             reasons=(Reason(code="home-part", params={"victim": "198.51.100.7", "count": "3", "vector": "dns"}),),
         )
         rates = store.land("flood_rates", course(carpet), id="course")
-        store.save(
-            triage.move(confirmed, triage.DISMISS, by="Lan", at=AT), hostile, letters, carpet, home, landed=[rates]
-        )
+        store.save(life.move(confirmed, life.DISMISS, by="Lan", at=AT), hostile, letters, carpet, home, landed=[rates])
         ids = Ids(strongest.id, known.id, second.id, hostile.id, letters.id, flood.id, carpet.id, home.id)
         yield Place(directory, store, ids)
 

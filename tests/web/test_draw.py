@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from khien.triage import MOVES
+from khien.triage.life import MOVES
 from khien.web import draw, floods, views
 
 SVG = "{http://www.w3.org/2000/svg}"

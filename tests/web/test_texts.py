@@ -7,7 +7,8 @@ from string import Formatter
 import pytest
 
 from generate import catalogues
-from khien import triage, words
+from khien import words
+from khien.triage import life
 from khien.web import refusal, views
 from khien.web.render import FOLDER
 
@@ -18,7 +19,7 @@ CATALOGUES = {
 MADE = {  # codes that are put together
     "grade-": {each.code for each in views.GRADES},
     "meaning-": set(views.STATES),
-    "step-": {act for _, act in triage.MOVES},
+    "step-": {act for _, act in life.MOVES},
     "error-": {*refusal.CODES.values(), "request"},
     "cure-": {*refusal.CODES.values(), "request"},
 }

@@ -9,7 +9,7 @@ from khien.cli.terminal import language
 from khien.words import LANGUAGES
 
 STATES = ("new", "confirmed", "dismissed", "acted-on", "gone", "back")  # model.State
-ACTS = {  # triage.MOVES: what a person may do
+ACTS = {  # life.MOVES: what a person may do
     "confirm": "Say that a finding is right.",
     "dismiss": "Say that a finding is wrong, or harmless.",
     "act": "Say that something was done about it.",

@@ -10,13 +10,14 @@ from typing import Any
 import click
 import msgspec
 
-from khien import app, canon, triage, words
+from khien import app, canon, words
 from khien.cli.table import sentence
 from khien.cli.terminal import shown
 from khien.contracts import Store
 from khien.errors import InputError, ObservableError
 from khien.model import Finding, Reason
 from khien.pipeline import until_saved
+from khien.triage import life
 from khien.words import number, printable
 
 _PAGE = 500  # findings read at a time
@@ -65,7 +66,7 @@ def act(data: Path | None, reference: str, act: str, by: str | None, why: str, l
 
         def decide() -> list[Finding]:
             found = one(store, reference)
-            moved[:] = [triage.move(found, act, by=by or getpass.getuser(), at=app.clock(), why=why)]
+            moved[:] = [life.move(found, act, by=by or getpass.getuser(), at=app.clock(), why=why)]
             return moved
 
         until_saved(store, decide)

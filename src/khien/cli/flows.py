@@ -12,7 +12,7 @@ import click
 import msgspec
 import numpy as np
 
-from khien import app, registry, triage, words
+from khien import app, registry, words
 from khien.cli.findings import one
 from khien.cli.output import Output
 from khien.cli.progress import Progress
@@ -25,6 +25,7 @@ from khien.flows.judge import FLOOD
 from khien.flows.records import HOST
 from khien.model import Finding
 from khien.sources.captures import progress
+from khien.triage import life
 from khien.words import number
 
 _GAP = 60 * 1_000_000  # microseconds: a file that begins so much before or behind the last one's end is another stream
@@ -58,8 +59,8 @@ def scan(inputs: Sequence[str], settings: Settings) -> int:
                     if page.skipped is not None and page.skipped.num_rows:
                         tally.skip(page.skipped)
                     shown.move(page.cursor, tally.rows)
-                for finding in triage.findings(seen.findings, source="", at=app.clock()):
-                    floods[finding.id] = triage.revise(floods.get(finding.id, finding), finding)
+                for finding in life.findings(seen.findings, source="", at=app.clock()):
+                    floods[finding.id] = life.revise(floods.get(finding.id, finding), finding)
         tally.found = len(floods)
         ranked = sorted(floods.values(), key=lambda each: (each.start or each.raised, each.subject))
         output.write(_written(ranked, settings, output.live))

@@ -14,7 +14,7 @@ from threading import Event
 
 import click
 
-from khien import app, pipeline, triage, words
+from khien import app, pipeline, words
 from khien.cli import serve
 from khien.cli.progress import done_of, sizes
 from khien.contracts import Store
@@ -23,6 +23,7 @@ from khien.flows.judge import FLOOD
 from khien.model import Finding, SourceState
 from khien.pipeline import Feed, Halt, Work
 from khien.sources.files import Files, progress
+from khien.triage import life
 from khien.words import number, printable
 
 _SAID = 5.0  # seconds between two lines that say how far a source is
@@ -164,7 +165,7 @@ class _Said:
 
     def _tell_floods(self, work: Work) -> None:
         """A line for each flood when it is first found."""
-        for finding in triage.findings(work.findings, source=work.feed.name, at=app.clock()):
+        for finding in life.findings(work.findings, source=work.feed.name, at=app.clock()):
             if finding.claim == FLOOD and finding.id not in self._floods:
                 self._floods.add(finding.id)
                 vectors = ", ".join(words.technique(each, self._language) for each in finding.techniques)

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from khien import words
 from khien.model import State
-from khien.triage import MOVES
+from khien.triage.life import MOVES
 from khien.web.floods import Rates
 from khien.web.views import GRADES, STATES, Bin
 
@@ -79,7 +79,7 @@ def scale(score: float, title: str, desc: str) -> Markup:
 
 
 def life(language: str, now: State, title: str, desc: str) -> Markup:
-    """The moves a finding can make, drawn from triage.MOVES: forth on the right side, back on the left.
+    """The moves a finding can make, drawn from life.MOVES: forth on the right side, back on the left.
 
     An act leads to one state whatever it starts from, so that the box an arrow ends in names the act too.
     """

@@ -9,8 +9,9 @@ from typing import Protocol
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from khien import triage, words
+from khien import words
 from khien.model import Finding
+from khien.triage import life
 from khien.web import draw, floods, views
 
 FOLDER = Path(__file__).parent
@@ -23,7 +24,7 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-_TEMPLATES.globals.update(draw=draw, floods=floods, triage=triage, views=views, words=words)  # pyright: ignore[reportArgumentType] # any value is a global
+_TEMPLATES.globals.update(draw=draw, floods=floods, life=life, views=views, words=words)  # pyright: ignore[reportArgumentType] # any value is a global
 
 
 class Links(Protocol):

@@ -8,10 +8,11 @@ from typing import NamedTuple, get_args
 import msgspec
 import pyarrow as pa
 
-from khien import canon, schema, triage, words
+from khien import canon, schema, words
 from khien.contracts import Detector
 from khien.errors import ObservableError
 from khien.model import Finding, Reason, State
+from khien.triage import life
 from khien.web import floods
 
 MOST_BINS = 60  # bars of a chart: more are too thin to see on a telephone
@@ -202,7 +203,7 @@ def answer(detector: Detector, text: str, at: datetime) -> Answer:
     """A batch of one through a detector of names. ObservableError: there is no name in text."""
     name = canon.domain(canon.host_of(text))
     batch = pa.record_batch([[name], pa.nulls(1, schema.TIME)], schema=schema.NAMES)
-    found = triage.findings([detector(batch.select(detector.reads.names))], source="", at=at)
+    found = life.findings([detector(batch.select(detector.reads.names))], source="", at=at)
     ranked = sorted(found, key=lambda finding: -finding.score)
     return Answer(
         name=name,

@@ -1,0 +1,1 @@
+"""From finding to notice: rules without input or output."""
