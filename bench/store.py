@@ -25,8 +25,9 @@ import pyarrow as pa
 from _rows import HEADER, Bar, Row, skipped, table
 from names import BUSY, machine
 
-from khien import app, pipeline, schema
+from khien import app, schema
 from khien.model import Finding
+from khien.pipeline import collect
 from khien.stores.embedded.store import Embedded
 
 ROWS = ("pages", "counts", "pipeline", "day", "peers")
@@ -138,15 +139,15 @@ def through(store: Embedded, once: Sequence[str], names: int, scratch: Path) -> 
     path = scratch / "names.txt"
     with path.open("w", encoding="utf-8") as file:
         file.writelines(f"{name}\n" for name in _made.names(once, names))
-    feed = pipeline.Feed("bench", app.names([str(path)]), "names", None, (app.lookalike(),))
+    feed = collect.Feed("bench", app.names([str(path)]), "names", None, (app.lookalike(),))
     feed.detectors[0](pa.RecordBatch.from_pylist([{"name": once[0]}], schema.NAMES))  # kernels and tables are loaded
     before = sum(store.count(Finding).values())
     started = time.perf_counter()
-    pipeline.run((feed,), app.engine(), store, app.clock, Event())
+    collect.run((feed,), app.engine(), store, app.clock, Event())
     seconds = time.perf_counter() - started
     path.unlink()
     landed, found = store.scan("names").count_rows(), sum(store.count(Finding).values()) - before
-    how = f"{landed:,} names of a file, {found:,} findings new beside {before:,}; pipeline.run in this process"
+    how = f"{landed:,} names of a file, {found:,} findings new beside {before:,}; collect.run in this process"
     yield Row("landed, detected, saved", PIPELINE, landed / seconds, f"{landed / seconds:,.0f} names/s", how)
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from khien import app, pipeline
+from khien import app
 from khien.cli import serve
 from khien.model import Finding
+from khien.pipeline import collect
 
 PICTURES = Path(__file__).parent.parent / "docs/pictures"
 SHOTS = {  # file to page, width and height in pixels, colours
@@ -35,7 +36,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="khien-") as folder:
         with app.store(Path(folder)) as store:
             for feed in app.samples():
-                pipeline.collect(feed, app.engine(), store, app.clock())
+                collect.collect(feed, app.engine(), store, app.clock())
             (finding, *_) = [
                 *store.find(Finding, order="-score", limit=1, suppressed=False, claim=BRAND),
                 *store.find(Finding, order="-score", limit=1, suppressed=False),

@@ -33,7 +33,7 @@ from khien.flows.vectors import NAMES
 from khien.model import Register
 from khien.names import places, register
 from khien.packed import STANDARD_INPUT
-from khien.pipeline import Feed
+from khien.pipeline.collect import Feed
 from khien.sources.files import Files
 from khien.stores.embedded import database
 from khien.stores.embedded.lock import Lock, holder

@@ -366,7 +366,7 @@ Role = Literal["viewer", "officer", "approver", "administrator"]
 
 
 class Passkey(Record, frozen=True, kw_only=True):
-    """A WebAuthn credential: its public half, as COSE key in base64url; used: how often, as its authenticator counts."""
+    """A WebAuthn credential: its public half, a COSE key in base64url; used: how often, as its authenticator counts."""
 
     id: str
     key: str

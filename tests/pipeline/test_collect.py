@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from khien import pipeline, schema
+from khien import schema
 from khien.contracts import Detector, Engine, Landed, Page, Seen, Source, Store
 from khien.engines.embedded import Embedded
 from khien.errors import ContractError, InputError, UnavailableError
 from khien.model import Finding, Record, SourceState
-from khien.pipeline import SKIPPED, Feed, collect, detect, page_id, run, scan
+from khien.pipeline.collect import SKIPPED, Feed, collect, detect, page_id, run, scan
 from khien.triage import life
 from tests import toy
 
@@ -293,7 +293,7 @@ def test_run_keeps_what_was_read_before_a_source_failed_and_tells_its_trouble() 
 
 
 def test_run_asks_again_who_was_unavailable_behind_what_it_gave(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "_PATIENCE", (0.0, 0.0))
+    monkeypatch.setattr("khien.pipeline.collect._PATIENCE", (0.0, 0.0))
     store, absent = toy.Memory(toy.Place()), Failing((LONG,), UnavailableError("nobody answers"), times=2)
     run([feed(absent, "absent")], Embedded(), store, lambda: NOON, Event())
     assert absent.reads == [None, b"1", b"1"]

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from khien.contracts import Store
 from khien.model import Finding, SourceState
-from khien.pipeline import SKIPPED, Halt, Work
+from khien.pipeline.collect import SKIPPED, Halt, Work
 from khien.triage import life
 
 Row = tuple[Any, ...]

@@ -14,11 +14,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from khien import pipeline
 from khien.engines.embedded import Embedded as Engine
 from khien.errors import ConfigError, ConflictError, Error, UnavailableError
 from khien.model import Finding
-from khien.pipeline import Feed, Halt, Work
+from khien.pipeline import collect
+from khien.pipeline.collect import Feed, Halt, Work
 from khien.stores.embedded.store import Embedded
 from khien.testing.hold import hold
 from khien.triage import life
@@ -149,7 +149,7 @@ class World:
         runner = self._running()
         if whole := self.chance.random() < 0.3:
             for feed in self.feeds.values():
-                for work in pipeline.read(feed, ENGINE, runner.store.cursor(feed.name)):
+                for work in collect.read(feed, ENGINE, runner.store.cursor(feed.name)):
                     self._save_work(runner, work)
         self.promises.check(runner.kept, self.chance, thorough=True)
         for name, feed in self.feeds.items() if whole else ():
@@ -179,7 +179,7 @@ class World:
         if feed.name not in runner.reading or self.chance.random() < 0.1:  # or abandoned in the middle
             if feed.name not in runner.handed:
                 runner.handed[feed.name] = runner.store.cursor(feed.name)
-            runner.reading[feed.name] = pipeline.read(feed, ENGINE, runner.handed[feed.name])
+            runner.reading[feed.name] = collect.read(feed, ENGINE, runner.handed[feed.name])
         try:
             work = next(runner.reading[feed.name])
         except StopIteration:
@@ -211,11 +211,11 @@ class World:
     def _save_work(self, runner: Process, work: Work | Halt) -> None:
         at = self.clock()
         if isinstance(work, Halt):
-            self.promises.answered(lambda: pipeline.halt(runner.store, work), lambda truth: truth.after_halt(work))
+            self.promises.answered(lambda: collect.halt(runner.store, work), lambda truth: truth.after_halt(work))
             return
         if work.feed.table == "names":
             self.promises.land(set(work.rows.column("name").to_pylist()))
-        self.promises.answered(lambda: pipeline.save(runner.store, work, at), lambda truth: truth.after_save(work, at))
+        self.promises.answered(lambda: collect.save(runner.store, work, at), lambda truth: truth.after_save(work, at))
 
     def _look_again(self) -> str:
         """The keyed detector looks at all counts."""
@@ -228,7 +228,7 @@ class World:
         beside = {"baseline": BASELINE, "open": pa.Table.from_pylist(standing, toy.OPEN)}
         found = BURST(pa.RecordBatch.from_pylist(counts, toy.COUNTS), **beside)
         number = self.promises.answered(
-            lambda: pipeline.detect(ENGINE, BURST, runner.store.scan("counts"), runner.store, at, **beside),
+            lambda: collect.detect(ENGINE, BURST, runner.store.scan("counts"), runner.store, at, **beside),
             lambda truth: truth.after_detect([found], "", at),
         )
         hold(number == found.num_rows, f"the keyed detector found {number}, not {found.num_rows}")

@@ -13,10 +13,11 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from khien import app, pipeline, schema
+from khien import app, schema
 from khien.cli import serve
 from khien.detectors.lookalike import Lookalike
 from khien.model import Finding, Reason
+from khien.pipeline import collect
 from khien.stores.embedded.store import Embedded
 from khien.triage import life
 from khien.web import site as assembly
@@ -62,7 +63,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     directory = tmp_path_factory.mktemp("site") / "data"
     with app.store(directory) as store:
         for feed in app.samples():
-            pipeline.collect(feed, app.engine(), store, AT)
+            collect.collect(feed, app.engine(), store, AT)
         strongest, second = store.find(Finding, order="-score", limit=2, suppressed=False)
         (known,) = store.find(Finding, order="-score", limit=1, suppressed=True)
         confirmed = life.move(second, life.CONFIRM, by=HOSTILE, at=AT, why=HOSTILE)

@@ -16,7 +16,7 @@ from khien.cli.terminal import shown
 from khien.contracts import Store
 from khien.errors import InputError, ObservableError
 from khien.model import Finding, Reason
-from khien.pipeline import until_saved
+from khien.pipeline.saving import until_saved
 from khien.triage import life
 from khien.words import number, printable
 

@@ -14,14 +14,15 @@ from threading import Event
 
 import click
 
-from khien import app, pipeline, words
+from khien import app, words
 from khien.cli import serve
 from khien.cli.progress import done_of, sizes
 from khien.contracts import Store
 from khien.errors import ConfigError, RefusedError
 from khien.flows.judge import FLOOD
 from khien.model import Finding, SourceState
-from khien.pipeline import Feed, Halt, Work
+from khien.pipeline import collect
+from khien.pipeline.collect import Feed, Halt, Work
 from khien.sources.files import Files, progress
 from khien.triage import life
 from khien.words import number, printable
@@ -125,7 +126,7 @@ def _read(
             _forget(store, keep or {}, language)
 
     _forget(store, keep or {}, language)
-    pipeline.run(feeds, app.engine(), store, app.clock, stop, told)
+    collect.run(feeds, app.engine(), store, app.clock, stop, told)
     said.sum_up(feeds, store)
     return len(said.troubles)
 

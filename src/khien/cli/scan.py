@@ -12,7 +12,7 @@ import click
 import pyarrow as pa
 from pyarrow.compute import call_function
 
-from khien import app, pipeline
+from khien import app
 from khien.cli.columns import PLACES
 from khien.cli.jsonl import Jsonl
 from khien.cli.output import Output
@@ -20,6 +20,7 @@ from khien.cli.progress import Progress
 from khien.cli.tally import Tally
 from khien.errors import InputError
 from khien.model import Register
+from khien.pipeline import collect
 from khien.sources.files import progress
 
 
@@ -54,7 +55,7 @@ def names(inputs: Sequence[str], settings: Settings) -> int:
         detector = app.lookalike(settings.protect)
         encoded = _format(settings, output, detector.register)
         with Progress(inputs, settings.language, progress, "rate") as shown:
-            for page in pipeline.scan(source, detector):
+            for page in collect.scan(source, detector):
                 tally.rows += page.rows
                 if page.skipped is not None and page.skipped.num_rows:
                     tally.skip(page.skipped)

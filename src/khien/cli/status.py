@@ -8,7 +8,7 @@ import msgspec
 from khien import app, words
 from khien.errors import CustodyError, Error
 from khien.model import Finding, SourceState
-from khien.pipeline import Feed
+from khien.pipeline.collect import Feed
 from khien.sources.files import STANDARD_INPUT, Files
 from khien.words import number, printable
 

@@ -13,14 +13,16 @@ from datetime import datetime
 from hashlib import sha256
 from queue import Empty, Full, Queue
 from threading import Event, Thread
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 import pyarrow as pa
 
-from khien.contracts import Detector, Engine, Fold, Landed, Page, Seen, Source, Store, Watch
-from khien.errors import ConflictError, ContractError, Error, UnavailableError
+from khien import schema
+from khien.contracts import Detector, Engine, Fold, Page, Seen, Source, Store, Watch
+from khien.errors import ContractError, Error, UnavailableError
 from khien.model import Finding, Record, SourceState
+from khien.pipeline.saving import until_saved
 from khien.triage import life
 
 if TYPE_CHECKING:
@@ -39,7 +41,8 @@ _log = logging.getLogger(__name__)
 class Feed(NamedTuple):
     """A source at work: under which name it keeps its cursor, where its rows land, and who looks at them on the way.
 
-    watch: makes what takes the rows in place of the table, from the engine and the store as it stands.
+    table: empty where they do not land; of rows that have more columns than it, its own land. watch: makes what takes
+    the rows in place of the table, from the engine and the store as it stands.
     """
 
     name: str
@@ -139,12 +142,25 @@ def _watched(feed: Feed, before: bytes | None, page: Page, seen: Seen) -> Work:
     return Work(feed, before, page.cursor, page.rows.num_rows, none, page.skipped, seen.findings, seen.tables)
 
 
-def save(store: Store, work: Work, at: datetime) -> None:
-    """Makes a page's rows, what it set aside, its findings and its cursor visible together; at: the time it is."""
+class Warn(Protocol):
+    """What follows from a page for people: the step behind this one."""
+
+    def follow(self, store: Store, work: Work, changed: Sequence[Record], at: datetime, /) -> Sequence[Record]:
+        """Records to be saved with the page's findings, of which changed are new or revised."""
+        ...
+
+
+def save(store: Store, work: Work, at: datetime, warn: Warn | None = None) -> None:
+    """Makes a page's rows, what it set aside, its findings, what follows for people, and its cursor visible together.
+
+    at: the time it is.
+    """
     name = work.feed.name
     last_word = work.cursor == work.before  # of a watch: the next page, should there be one, must not replace it
     under = page_id(f"{name}\0end" if last_word else name, work.before)
-    landed = [store.land(work.feed.table, work.rows, id=under)] if work.rows.num_rows else []
+    table = work.feed.table
+    columns = schema.TABLES[table].names if table in schema.TABLES else work.rows.schema.names
+    landed = [store.land(table, work.rows.select(columns), id=under)] if table and work.rows.num_rows else []
     aside = 0 if work.skipped is None else work.skipped.num_rows
     if aside:
         landed.append(store.land(SKIPPED, work.skipped, id=under))
@@ -153,10 +169,12 @@ def save(store: Store, work: Work, at: datetime) -> None:
 
     def decide() -> Sequence[Record]:
         records, new = _revised(store, found)
+        if warn is not None:
+            records += warn.follow(store, work, records, at)
         known = store.load(SourceState, name).get(name, SourceState(id=name))
         state = msgspec.structs.replace(
             known,
-            table=work.feed.table,
+            table=table,
             rows=known.rows + work.read,
             skipped=known.skipped + aside,
             findings=known.findings + new,
@@ -213,22 +231,6 @@ def detect(
     return len(met)
 
 
-def until_saved(
-    store: Store,
-    decide: Callable[[], Sequence[Record]],
-    landed: Sequence[Landed] = (),
-    cursor: tuple[str, bytes] | None = None,
-) -> None:
-    """Saves what is decided on the store as it stands, and decides anew whenever somebody saved meanwhile."""
-    while True:
-        version = store.version()
-        try:
-            store.save(*decide(), landed=landed, cursor=cursor, expect=version)
-        except ConflictError:
-            continue
-        return
-
-
 def run(
     feeds: Sequence[Feed],
     engine: Engine,
@@ -236,6 +238,7 @@ def run(
     clock: Callable[[], datetime],
     stop: Event,
     told: Callable[[Work | Halt], None] = lambda _: None,
+    warn: Warn | None = None,
 ) -> None:
     """Reads every feed in a thread of its own and saves from this one, until all have ended or stop is set.
 
@@ -276,7 +279,7 @@ def run(
             if isinstance(work, Halt):
                 halt(store, work)
             else:
-                save(store, work, clock())
+                save(store, work, clock(), warn)
             told(work)
     finally:
         over.set()

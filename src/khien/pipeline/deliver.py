@@ -1,0 +1,135 @@
+"""Deliver: what stands in the outbox goes out, each delivery once.
+
+A delivery is marked before it is handed over and again when the other side has answered. One that is found marked and
+unanswered after a crash may have arrived: it is sent again only where the other side takes the same id once.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime, timedelta
+from threading import Event
+from typing import Any
+
+import msgspec
+
+from khien.contracts import Channel, Store
+from khien.errors import Error, InputError, UnavailableError, UncertainError
+from khien.model import Delivery, DeliveryState
+from khien.pipeline.saving import until_saved
+
+PATIENCE = (timedelta(seconds=15), timedelta(hours=1))  # before an address is tried again: at first, at most
+MOST = 104  # tries: with that patience four days, as RFC 5321 section 4.5.4.1 asks for
+
+_GLANCE = 0.05  # seconds between two looks at the outbox
+_AT_ONCE = 8  # deliveries on their way at a time
+_SEEN = 64  # of those that are due, longest due first, that one look sees
+
+_log = logging.getLogger(__name__)
+
+
+def recover(store: Store, channels: Mapping[str, Channel]) -> int:
+    """After a crash: what was on its way is due again, or uncertain; answers how many are. Before deliver, once."""
+    found = 0
+    while lost := store.find(Delivery, state="sending"):
+        until_saved(store, lambda: [_recovered(each, channels) for each in store.find(Delivery, state="sending")])
+        found += len(lost)
+    return found
+
+
+def _recovered(delivery: Delivery, channels: Mapping[str, Channel]) -> Delivery:
+    channel = channels.get(delivery.channel)
+    again = channel is not None and channel.repeatable
+    return msgspec.structs.replace(
+        delivery,
+        state="due" if again else "uncertain",
+        why="" if again else "stopped before the other side's answer was kept",
+    )
+
+
+def deliver(
+    store: Store,
+    channels: Mapping[str, Channel],
+    clock: Callable[[], datetime],
+    stop: Event,
+    told: Callable[[Delivery], None] = lambda _: None,
+) -> None:
+    """Sends what is due until stop is set; what is on its way then is waited for. told hears of each delivery's end."""
+    on_the_way: dict[str, Future[None]] = {}
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="outbox") as pool:
+        while not stop.wait(_GLANCE):
+            for done in [each for each, sent in on_the_way.items() if sent.done()]:
+                on_the_way.pop(done).result()
+            for delivery in _due(store, clock()):
+                if delivery.id not in on_the_way and len(on_the_way) < _AT_ONCE:
+                    on_the_way[delivery.id] = pool.submit(_send, store, channels, delivery.id, clock, told)
+
+
+def _due(store: Store, now: datetime) -> Sequence[Delivery]:
+    return [each for each in store.find(Delivery, order="due", limit=_SEEN, state="due") if each.due <= now]
+
+
+def _send(
+    store: Store,
+    channels: Mapping[str, Channel],
+    id: str,
+    clock: Callable[[], datetime],
+    told: Callable[[Delivery], None],
+) -> None:
+    """One delivery, from due to whatever became of it."""
+    delivery = _mark(store, id, ("due",), lambda now: {"state": "sending", "tries": now.tries + 1})
+    if delivery is None:
+        return
+    state, changes = _attempt(store, channels, delivery, clock)
+    ended = _mark(store, id, ("sending",), lambda _: {"state": state, **changes})
+    if ended is not None:
+        told(ended)
+
+
+def _mark(
+    store: Store, id: str, states: tuple[DeliveryState, ...], change: Callable[[Delivery], Mapping[str, Any]]
+) -> Delivery | None:
+    """The delivery changed and saved; None where somebody moved it out of these states meanwhile."""
+    marked: list[Delivery] = []
+
+    def decide() -> Sequence[Delivery]:
+        now = store.load(Delivery, id).get(id)
+        marked[:] = [msgspec.structs.replace(now, **change(now))] if now and now.state in states else []
+        return marked
+
+    until_saved(store, decide)
+    return marked[0] if marked else None
+
+
+def _attempt(
+    store: Store, channels: Mapping[str, Channel], delivery: Delivery, clock: Callable[[], datetime]
+) -> tuple[DeliveryState, Mapping[str, Any]]:
+    """Hands a delivery over; answers the state it is in then, and what else of it changes."""
+    channel = channels.get(delivery.channel)
+    if channel is None:
+        return _later(delivery, clock(), f"no channel {delivery.channel!r} is configured: add [[channel]] to the file")
+    record = store.load(channel.carries, delivery.about).get(delivery.about)
+    if record is None:
+        return "refused", {"why": f"there is no {channel.carries.__name__} {delivery.about[:12]}"}
+    try:
+        answer = channel.send(record, delivery)
+    except UnavailableError as error:
+        return _later(delivery, clock(), str(error))
+    except InputError as error:
+        return "refused", {"why": str(error)}
+    except UncertainError as error:
+        return _later(delivery, clock(), str(error)) if channel.repeatable else ("uncertain", {"why": str(error)})
+    except Error as error:
+        return "refused", {"why": str(error)}
+    except Exception as error:  # a fault of ours in one message keeps no other from going out
+        _log.exception("%s", delivery.channel)
+        return "refused", {"why": f"{type(error).__name__}, a fault of Khiên's: please report it"}
+    return "sent", {"sent": clock(), "answer": answer, "why": ""}
+
+
+def _later(delivery: Delivery, now: datetime, why: str) -> tuple[DeliveryState, Mapping[str, Any]]:
+    first, longest = PATIENCE
+    wait = min(first * 2 ** min(delivery.tries - 1, 16), longest)
+    if delivery.tries >= MOST:
+        return "refused", {"why": f"given up after {delivery.tries} tries: {why}"}
+    return "due", {"due": now + wait, "why": why}

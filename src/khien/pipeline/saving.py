@@ -1,0 +1,23 @@
+"""Saving what was decided on the store as it stood, though others save meanwhile."""
+
+from collections.abc import Callable, Sequence
+
+from khien.contracts import Landed, Store
+from khien.errors import ConflictError
+from khien.model import Record
+
+
+def until_saved(
+    store: Store,
+    decide: Callable[[], Sequence[Record]],
+    landed: Sequence[Landed] = (),
+    cursor: tuple[str, bytes] | None = None,
+) -> None:
+    """Saves what is decided on the store as it stands, and decides anew whenever somebody saved meanwhile."""
+    while True:
+        version = store.version()
+        try:
+            store.save(*decide(), landed=landed, cursor=cursor, expect=version)
+        except ConflictError:
+            continue
+        return
