@@ -52,17 +52,25 @@ def deliver(
     channels: Mapping[str, Channel],
     clock: Callable[[], datetime],
     stop: Event,
+    last: Event,
     told: Callable[[Delivery], None] = lambda _: None,
 ) -> None:
-    """Sends what is due until stop is set; what is on its way then is waited for. told hears of each delivery's end."""
+    """Sends what is due until stop is set, or last is and nothing is due; what is on its way then is waited for.
+
+    told hears of each delivery's end.
+    """
     on_the_way: dict[str, Future[None]] = {}
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="outbox") as pool:
         while not stop.wait(_GLANCE):
             for done in [each for each, sent in on_the_way.items() if sent.done()]:
                 on_the_way.pop(done).result()
-            for delivery in _due(store, clock()):
+            ending = last.is_set()
+            due = _due(store, clock())
+            for delivery in due:
                 if delivery.id not in on_the_way and len(on_the_way) < _AT_ONCE:
                     on_the_way[delivery.id] = pool.submit(_send, store, channels, delivery.id, clock, told)
+            if ending and not due and not on_the_way:
+                return
 
 
 def _due(store: Store, now: datetime) -> Sequence[Delivery]:
