@@ -1,0 +1,1 @@
+"""Whether a page answers: its status and title, nothing else of it."""
