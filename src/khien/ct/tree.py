@@ -1,0 +1,87 @@
+"""The hash tree of a log: what of it a proof says, and where its nodes lie in tiles (c2sp.org/tlog-tiles)."""
+
+from collections.abc import Callable, Sequence
+
+from khien.errors import CustodyError, FormatError
+from khien.ledger import HASH, append, node_hash, root
+
+HEIGHT = 8  # levels of a tile
+TILE = 1 << HEIGHT  # hashes of a full tile, entries of a full data tile
+
+
+def frontier(earlier: int, size: int, proof: Sequence[bytes], known: bytes) -> tuple[bytes, ...]:
+    """The hashes of a log's full subtrees when it had ``earlier`` leaves, out of a proof from there to size.
+
+    They are what leaves behind are appended to (ledger.append). known: the root it had then, which a proof leaves out
+    where it is the hash of one full subtree, and only there. CustodyError: a proof of another length.
+    """
+    if earlier == 0:
+        return ()
+    if earlier & (earlier - 1) == 0:
+        return (known,)
+    left, found = list(proof), list[bytes]()
+    begin, end = 0, size
+    while earlier != end:  # RFC 6962 section 2.1.2, from the root down: the proof from its end
+        middle = begin + (1 << (end - begin - 1).bit_length() - 1)
+        each = left.pop() if left else b""
+        if earlier <= middle:
+            end = middle
+        else:
+            begin = middle
+            found.append(each)
+    found += left
+    if len(left) != 1 or any(len(each) != HASH for each in proof):
+        raise CustodyError(f"from {earlier} to {size} leaves: the proof has {len(proof)} hashes, which is another's")
+    return tuple(found)
+
+
+def held(begin: int, before: Sequence[bytes], leaves: Sequence[bytes], end: bytes) -> bytes:
+    """Holds the leaves from ``begin`` on to the root behind them; answers the root in front of them.
+
+    before: the frontier there. What it says is right as well if all leads to the root. CustodyError: it does not.
+    """
+    grown, size = tuple(before), begin
+    for each in leaves:
+        grown = append(size, grown, each)
+        size += 1
+    if root(size, grown) != end:
+        raise CustodyError(f"the entries {begin} to {size - 1} are not those of the tree head: they lead to another")
+    return root(begin, before)
+
+
+def index_path(number: int) -> str:
+    """A tile's number as a path: ``x001/x234/067`` is 1234067."""
+    parts = [f"{number % 1000:03}"]
+    while number := number // 1000:
+        parts.append(f"x{number % 1000:03}")
+    return "/".join(reversed(parts))
+
+
+def tile_path(level: int | str, number: int, width: int) -> str:
+    """Where a tile of width hashes or entries lies; level: a number, or ``data``."""
+    return f"tile/{level}/{index_path(number)}" + (f".p/{width}" if width < TILE else "")
+
+
+def width(level: int, number: int, size: int) -> int:
+    """How many hashes a tile has in a log of so many leaves."""
+    return min((size >> HEIGHT * level) - number * TILE, TILE)
+
+
+def hashes(size: int, tile: Callable[[int, int], bytes]) -> Callable[[int, int], bytes]:
+    """The hashes of full subtrees (level, index), as the ledger's proofs are made of, out of a log's tiles.
+
+    tile: the contents of a tile, given its level and number, of as many hashes as ``width`` says.
+    """
+
+    def at(level: int, index: int) -> bytes:
+        row, above = divmod(level, HEIGHT)
+        number, place = divmod(index << above, TILE)
+        within = tile(row, number)
+        if len(within) != HASH * width(row, number, size):
+            raise FormatError(f"the tile {tile_path(row, number, width(row, number, size))} has {len(within)} bytes")
+        level_hashes = [within[HASH * n : HASH * (n + 1)] for n in range(place, place + (1 << above))]
+        while len(level_hashes) > 1:
+            level_hashes = list(map(node_hash, level_hashes[::2], level_hashes[1::2]))
+        return level_hashes[0]
+
+    return at

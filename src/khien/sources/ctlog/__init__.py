@@ -1,0 +1,1 @@
+"""Certificate transparency logs, read as they grow."""
