@@ -1,0 +1,97 @@
+"""Whose site it is: the narrowest unit that is meant, and whether it was registered for harm, hacked, or one of many.
+
+Who owns a name below a public suffix follows publicsuffix.org/list: below a suffix of its private part anybody may put
+a site, and whoever runs it is not to blame for each.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import cache
+from typing import NamedTuple
+
+from publicsuffixlist import PublicSuffixList
+
+from khien.model import Evidence, Finding, SiteClass, Unit
+
+FRESH = timedelta(days=30)  # 45 % of names for phishing are used within 14 days (Interisle, Phishing Landscape 2020)
+OLD = timedelta(days=365)  # one that was renewed; who registers for harm seldom keeps a name so long
+
+FREE = frozenset(  # where anybody may put a site, and the list above does not say so
+    "000webhostapp.com bravesites.com business.site docs.google.com drive.google.com forms.gle"
+    " forms.office.com glitch.me godaddysites.com haravan.com ipfs.io jimdosite.com ladipage.com ldp.page pointblog.net"
+    " sharepoint.com sites.google.com strikingly.com mystrikingly.com telegra.ph tumblr.com typeform.com ucoz.net"
+    " ukit.me webador.com webcindario.com webnode.page weebly.com wordpress.com".split()
+)
+_BELOW = frozenset({"subdomain", "official-in-subdomain"})  # techniques that leave the registrable label alone
+
+
+class Site(NamedTuple):
+    """A site that is meant: its unit and the value of that, whose fault it is; host and domain (registrable)."""
+
+    unit: Unit
+    value: str
+    kind: SiteClass
+    host: str
+    domain: str
+
+
+def place(finding: Finding, stands: Mapping[str, Evidence], at: datetime) -> Site:
+    """The site of a finding, as far as evidence, by topic, tells it.
+
+    Hacked: an old name that does not imitate itself, only what is below it does. Registered for harm: a name that
+    imitates itself and is fresh. Of a hacked and of a shared site no more is meant than the URL, where it is known.
+    """
+    host = bare(finding.subject)
+    domain = registrable(host)
+    age = registered_for(stands.get("registration"), at)
+    beneath = domain != host and not _BELOW.isdisjoint(finding.techniques)
+    kind: SiteClass = "unclear"
+    if is_shared(host) or any(each.code == "hosting" for each in finding.reasons):
+        kind = "shared-hosting"
+    elif beneath and age is not None and age > OLD:
+        kind = "hacked"
+    elif not beneath and age is not None and age <= FRESH:
+        kind = "registered-for-harm"
+    if kind not in ("hacked", "shared-hosting"):
+        return Site("host", host, kind, host, domain) if beneath else Site("domain", domain, kind, host, domain)
+    url = next((each.params["url"] for each in stands.values() if each.code == "listed" and each.params["url"]), "")
+    return Site("url", url, kind, host, domain) if url else Site("host", host, kind, host, domain)
+
+
+def bare(subject: str) -> str:
+    """The host of a name as it was met."""
+    return subject.removeprefix("*.")
+
+
+def registrable(host: str) -> str:
+    """What has one owner, below a public suffix or a free host; the host itself where there is no such thing."""
+    labels = host.split(".")
+    free = next((at for at in range(len(labels)) if ".".join(labels[at:]) in FREE), None)
+    if free is not None:
+        return ".".join(labels[max(free - 1, 0) :])
+    return _suffixes(private=True).privatesuffix(host) or host
+
+
+def is_shared(host: str) -> bool:
+    """Whether anybody may put a site below a domain that the host is below, or that it is."""
+    labels = host.split(".")
+    return any(".".join(labels[at:]) in FREE for at in range(len(labels))) or _suffixes(private=True).publicsuffix(
+        host
+    ) != _suffixes(private=False).publicsuffix(host)
+
+
+def registered_for(registration: Evidence | None, at: datetime) -> timedelta | None:
+    """For how long a domain has been registered; None: nobody says."""
+    if registration is None or registration.code != "registered":
+        return None
+    try:
+        created = datetime.fromisoformat(registration.params["created"])
+    except ValueError:
+        return None
+    return at - created if created.tzinfo else at - created.replace(tzinfo=at.tzinfo)
+
+
+@cache
+def _suffixes(*, private: bool) -> PublicSuffixList:
+    """The list that comes with the package publicsuffixlist, with its private part or without."""
+    return PublicSuffixList(only_icann=not private)
