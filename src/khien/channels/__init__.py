@@ -1,0 +1,1 @@
+"""Channels: what hands notices, and reports of abuse, to somebody else."""

@@ -1,0 +1,1 @@
+"""Mail: notices to constituents, and reports of abuse to who can end it."""
