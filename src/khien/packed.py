@@ -5,7 +5,9 @@ What they hold decides whether they are unpacked, not their names. Memory is bou
 
 import hashlib
 import lzma
+import os
 import select
+import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,9 +15,11 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from khien.errors import FormatError, InputError
+from khien.errors import FormatError, InputError, UnavailableError
 
 STANDARD_INPUT = "-"
+
+_LARGEST_SECRET = 1 << 16  # bytes
 
 _MAGIC = {
     b"\x1f\x8b": "gzip",
@@ -29,6 +33,17 @@ _ZIP = b"PK\x03\x04"
 _XZ_MEMORY = 1 << 27  # bytes a decoder may take: twice what ``xz -9`` makes it need
 _PATIENCE = 0.02  # seconds that a page waits for more from a pipe; at most _WAITS times
 _WAITS = 64
+
+
+def secret(path: str) -> bytes:
+    """What a file holds that is for its owner alone. UnavailableError: it is not there, or others may read it."""
+    try:
+        with open(path, "rb") as file:
+            if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+                raise UnavailableError(f"{path}: may be read by others: give it the mode 0600")
+            return file.read(_LARGEST_SECRET)
+    except (OSError, ValueError) as error:
+        raise UnavailableError(f"{path}: {getattr(error, 'strerror', None) or error}: put the secret there") from None
 
 
 class Packed:

@@ -5,10 +5,13 @@ array, certstream messages), master-format zones, hosts files, AdBlock lists, Pa
 zstd, bzip2 or xz, of any number of members. Memory is bounded by ``page_bytes``, not by the length of a file or line.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, ClassVar
 
 import msgspec
@@ -16,7 +19,7 @@ import pyarrow as pa
 
 from khien import schema
 from khien.contracts import Page
-from khien.errors import ConfigError, FormatError, InputError
+from khien.errors import ConfigError, FormatError, InputError, UnavailableError
 from khien.names.reading import delimited, lists, messages, rows, syntax, zones
 from khien.names.reading.layout import COLUMNS, DATES, FORMATS, HEAD, Layout, State, recognise
 from khien.packed import STANDARD_INPUT, Ahead, Packed, advice, fingerprint, first_line, label, suffix, unpacked
@@ -33,12 +36,16 @@ _READERS = {
 _PARQUET = b"PAR1"
 _PARQUET_FREE, _PARQUET_VALUE = 32 << 20, 1 << 10  # bytes: of any column of a row group, and more for each value
 _PARQUET_ROWS = 1 << 16  # of one page
+_PACE = 0.2  # seconds between two looks into a folder
+_QUIET = 1.0  # seconds for which a file has not grown before it is read
+_MOST_FILES = 10_000  # of a folder that is watched: the cursor remembers each
+_UNDONE = (".part", ".tmp", "~")  # how names of files end that somebody is writing
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True):
     """Where to go on. file: index of the path; offset: bytes of its text (rows, for Parquet) that are done with; read:
     bytes of the file itself that were taken for it; cut: offset lies in a line too long to hold; paths: digest of those
-    that were read, as far as they were."""
+    that were read, as far as they were. doing, done: digests of the files of a folder, being read and read."""
 
     file: int = 0
     offset: int = 0
@@ -47,6 +54,8 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
     state: State = State()
     cut: bool = False
     paths: str = ""
+    doing: str = ""
+    done: tuple[str, ...] = ()
 
 
 def progress(cursor: bytes) -> tuple[int, int]:
@@ -64,7 +73,10 @@ def _decoded(cursor: bytes) -> Cursor:
 
 @dataclass(frozen=True)
 class Files:
-    """Names in paths, one after the other; ``-`` is standard input.
+    """Names in paths, one after the other; ``-`` is standard input. Or in the files that come to ``watch_folder``.
+
+    A folder is watched without an end: a file is read once it does not grow any more, and again when it was changed;
+    hidden files, those called ``.part``, ``.tmp`` or ``~`` and symbolic links are passed over.
 
     format: one of layout.FORMATS where it should not be recognised. column: the column (or JSON member) that holds the
     names; else ``domain``, ``host``, ``name``, or the first that does. page_bytes: text that one page is made from.
@@ -74,24 +86,60 @@ class Files:
     yields: ClassVar[pa.Schema] = schema.NAMES
     replayable: ClassVar[bool] = True
 
-    paths: tuple[str, ...]
+    paths: tuple[str, ...] = ()
     format: str | None = None
     column: str | None = None
     page_bytes: int = 1 << 21
+    watch_folder: str = ""
 
     def __post_init__(self) -> None:
+        if self.paths and self.watch_folder:
+            raise ConfigError("give paths or a watch_folder, one of them")
         if self.format is not None and self.format not in FORMATS:
             raise ConfigError(f"format {self.format!r} is none of {', '.join(FORMATS)}")
         if self.page_bytes < 1:
             raise ConfigError(f"page_bytes is {self.page_bytes}: give a number of bytes, 1 or more")
 
     def read(self, cursor: bytes | None, /) -> Iterator[Page]:
-        """Pages behind cursor. InputError: a path that cannot be read; FormatError: one that is not what it seems."""
+        """Pages behind cursor. InputError: a path that cannot be read; FormatError: one that is not what it seems.
+
+        UnavailableError: a folder that cannot be watched now; a file in it that cannot be read is set aside.
+        """
         at = Cursor() if cursor is None else _decoded(cursor)
+        if self.watch_folder:
+            yield from self._watched(at)
         if at.paths not in ("", self._read_so_far(at)):
             raise InputError("the paths that were read have changed: add new ones behind them, or give another name")
         for index in range(at.file, len(self.paths)):
             yield from self._file(self.paths[index], at if index == at.file else Cursor(file=index))
+
+    def _watched(self, at: Cursor) -> Iterator[Page]:
+        """Pages of the files that come to the folder; between them empty ones, at the pace a live source owes."""
+        since, nothing = dict[str, float](), rows.Rows(b"", timed=False)
+        while True:
+            there, now = dict(_there(self.watch_folder)), monotonic()
+            since = {each: since.get(each, now) for each in there}
+            at = msgspec.structs.replace(at, done=tuple(each for each in at.done if each in there))
+            for each in sorted(there.keys() - {*at.done}, key=there.__getitem__):
+                if now - since[each] >= _QUIET:
+                    for page in self._newcomer(each, there[each], at):
+                        at = _decoded(page.cursor)
+                        yield page
+            yield Page(nothing.names(), msgspec.json.encode(at))
+            sleep(_PACE)
+
+    def _newcomer(self, identity: str, path: str, at: Cursor) -> Iterator[Page]:
+        begin = msgspec.structs.replace(at, file=0) if at.doing == identity else Cursor()
+        done = msgspec.json.encode(Cursor(done=(*at.done, identity)))
+        try:
+            for page in self._file(path, begin):
+                here = _decoded(page.cursor)
+                going_on = msgspec.structs.replace(here, doing=identity, done=at.done)
+                yield page._replace(cursor=done if here.file else msgspec.json.encode(going_on))
+        except InputError as error:
+            nothing = rows.Rows(b"", timed=False)
+            refused = {"place": path, "reason": "no-file", "excerpt": rows.excerpt(str(error).encode())}
+            yield Page(nothing.names(), done, pa.RecordBatch.from_pylist([refused], schema.SKIPPED))
 
     def _read_so_far(self, at: Cursor) -> str:
         return fingerprint(self.paths[: at.file + bool(at.offset or at.read)])
@@ -172,6 +220,28 @@ class Files:
             raise FormatError(f"is no whole Parquet file ({first_line(error)}): write it anew") from error
         nothing = rows.Rows(b"", timed=False)
         yield Page(nothing.names(), self._encoded(Cursor(at.file + 1)), nothing.skipped(packed.path))
+
+
+def _there(folder: str) -> Iterator[tuple[str, str]]:
+    """The files of a folder that may be read: a digest of what each is like now, and its path."""
+    count = 0
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = entry.name
+                if name.startswith(".") or name.endswith(_UNDONE) or not entry.is_file(follow_symlinks=False):
+                    continue
+                count += 1
+                if count > _MOST_FILES:
+                    raise UnavailableError(f"{folder}: holds more than {_MOST_FILES:,} files: move away what was read")
+                try:
+                    found = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:  # moved away meanwhile
+                    continue
+                likeness = f"{name}\0{found.st_ino}\0{found.st_size}\0{found.st_mtime_ns}"
+                yield blake2b(likeness.encode(errors="surrogateescape"), digest_size=8).hexdigest(), entry.path
+    except OSError as error:
+        raise UnavailableError(f"{folder}: cannot be watched ({error.strerror or error})") from error
 
 
 def _head(text: Any, piped: bool) -> bytes:

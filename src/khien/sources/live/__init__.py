@@ -1,0 +1,1 @@
+"""Sources that wait for others: what they have in common, and each of them."""

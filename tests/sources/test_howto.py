@@ -1,0 +1,27 @@
+"""The configuration on the page about sources, as far as its parts are made from it."""
+
+import re
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from khien import registry
+
+PAGE = Path(__file__).parents[2] / "docs" / "howto" / "sources.md"
+BLOCKS = [
+    block
+    for text in re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    for block in tomllib.loads(text)["source"]
+]
+
+
+@pytest.mark.parametrize("given", BLOCKS, ids=lambda given: given["name"])
+def test_what_the_page_says_makes_a_source(given: dict[str, Any]) -> None:
+    settings = {name: value for name, value in given.items() if name not in ("name", "kind")}
+    made = registry.load("sources", given["kind"])
+    assert set(settings) <= {field.name for field in fields(made)}
+    assert msgspec.convert(settings, made).name == given["kind"]
