@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import dataclasses
 import hashlib
 import math
 import os
 import re
+import secrets
 import signal
+import stat
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast, get_type_hints
 
 import msgspec
 import pyarrow as pa
@@ -23,7 +27,7 @@ from publicsuffixlist import PSLFILE
 
 from khien import model, registry, schema
 from khien.compiled import kept
-from khien.contracts import Detector, Engine, Store, Watch
+from khien.contracts import Asks, Channel, Detector, Engine, Source, Store, Watch
 from khien.detectors.lookalike import Lookalike
 from khien.errors import ConfigError, CustodyError, InputError, UnavailableError
 from khien.flows import records
@@ -40,6 +44,8 @@ from khien.stores.embedded.lock import Lock, holder
 from khien.triage import life
 
 if TYPE_CHECKING:
+    from khien.audit import Audit
+    from khien.pipeline.warn import Triage
     from khien.sources.captures import Captures
     from khien.stores.embedded.store import Embedded
 
@@ -51,6 +57,9 @@ CONFIG = Path("khien.toml")
 SERVING = "KHIEN_SITE"
 SAMPLES = ("sample", "sample-flows")  # what comes with Khiên, as feeds
 _KEEP = {"baselines": 56, "flood_rates": 365}  # days, where nothing else is said
+KEYS = "keys"  # below the data directory
+NOTICES = "notices"  # the key from which links and codes of notices follow
+_KEY = 32  # octets
 SPOOL = "spool"  # below the data directory: what listeners hold until it is saved
 _FLOODS = 10_000  # that may be open at a time
 _LATELY = timedelta(seconds=2 * QUIET)  # a flood that ended since may go on, or is still to be sealed
@@ -59,11 +68,12 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 class Site(model.Record, frozen=True, kw_only=True):
-    """listen: host and port of the site; hosts: names under which it answers, beside that one; contact: who objects
-    to a finding writes here."""
+    """listen: host and port of the site; hosts: names under which it answers, beside that one; public: the address
+    under which others reach it, as links in notices have it; contact: who objects to a finding writes here."""
 
     listen: str = "127.0.0.1:8460"
     hosts: tuple[str, ...] = ()
+    public: str = ""
     contact: str = ""
 
     @property
@@ -105,13 +115,15 @@ class Config(model.Record, frozen=True, kw_only=True):
     """What ``khien run`` is told.
 
     data: the directory everything is kept in; protect: a register, by name or file; source: a name, a kind, and what
-    that kind's fields are called; floods: how they are looked for; keep: of a table, for how many days its rows are
+    that kind's fields are called; channel: likewise, named after its kind where it has no name; floods: how they are
+    looked for; keep: of a table, for how many days its rows are
     kept: baselines 56, rates of floods 365, anything else for ever; site: False for none.
     """
 
     data: str = "khien-data"
     protect: str = DEFAULT
     source: tuple[dict[str, Any], ...] = ()
+    channel: tuple[dict[str, Any], ...] = ()
     floods: Floods = Floods()
     keep: dict[str, Annotated[int, msgspec.Meta(ge=1, le=36_500)]] = {}
     site: Site | bool = Site()
@@ -123,6 +135,8 @@ class Configured(NamedTuple):
     data: Path
     protect: Path
     feeds: tuple[Feed, ...]
+    channels: Mapping[str, Channel]
+    triage: Triage
     keep: Mapping[str, timedelta]
     site: Site | None
 
@@ -142,19 +156,27 @@ def load_config(path: Path | None) -> Configured:
         raise ConfigError(_located(str(error), text, name)) from error
     protect = config.protect if config.protect in SHIPPED else str(folder / config.protect)
     try:
-        detectors = (lookalike(Path(protect)),)
+        names = lookalike(Path(protect))
     except ConfigError as error:
         raise ConfigError(f"{name}: protect: {error}" if config.protect not in SHIPPED else str(error)) from error
-    feeds, faults = [], dict[places.Path, str]()
+    site = config.site if isinstance(config.site, Site) else Site() if config.site else None
+    data = folder / config.data
+    feeds, channels = list[Feed](), list[tuple[str, Channel]]()
+    faults = dict[places.Path, str]()
     for number, given in enumerate(config.source):
         try:
-            feeds.append(_feed(given, folder, folder / config.data, detectors, config.floods))
+            feeds.append(_feed(given, folder, data, (names,), config.floods, Asking(data), (site or Site()).contact))
         except ConfigError as error:
             faults["source", number] = str(error)
-    taken = [feed.name for feed in feeds]
-    for each, count in Counter(taken).items():
-        if count > 1:
-            faults["source",] = f"{count} sources are called {each!r}: give each a name of its own"
+    for number, given in enumerate(config.channel):
+        try:
+            channels.append(_channel(given, folder, data, site or Site()))
+        except ConfigError as error:
+            faults["channel", number] = str(error)
+    for shelf, taken in (("source", [each.name for each in feeds]), ("channel", [name for name, _ in channels])):
+        for each, count in Counter(taken).items():
+            if count > 1:
+                faults[shelf,] = f"{count} {shelf}s are called {each!r}: give each a name of its own"
     try:
         _expect_good(config.floods)
     except ConfigError as error:
@@ -164,7 +186,6 @@ def load_config(path: Path | None) -> Configured:
     timed = [table for table, columns in schema.TABLES.items() if schema.TIME in columns.types]
     for table in sorted(set(config.keep) - set(timed)):
         faults["keep", table] = f"keep: {table!r} is no table of what has a time: there is {', '.join(timed)}"
-    site = config.site if isinstance(config.site, Site) else Site() if config.site else None
     try:
         _ = site and site.address
     except ConfigError as error:
@@ -173,7 +194,11 @@ def load_config(path: Path | None) -> Configured:
         lines = places.lines(text, faults)
         raise ConfigError("\n".join(f"{name}:{lines[place]}: {said}" for place, said in faults.items()))
     keep = {table: timedelta(days=days) for table, days in {**_KEEP, **config.keep}.items()}
-    return Configured(folder / config.data, Path(protect), tuple(feeds), keep, site)
+    asked = tuple({each.source.name for each in feeds if asks_of(each.source)})
+    from khien.pipeline.warn import Triage  # takes longer to load than all that a scan needs
+
+    triage = Triage(asked, {each.id: each for each in names.register.names})
+    return Configured(data, Path(protect), tuple(feeds), dict(channels), triage, keep, site)
 
 
 def place(asked: Path | None) -> Path:
@@ -185,6 +210,12 @@ def place(asked: Path | None) -> Path:
     if not is_place(directory):
         raise InputError(f"{directory}: there is no such data directory: khien run makes one, --data names another")
     return directory
+
+
+def protected(asked: Path | None) -> Register:
+    """The register asked for, else that of khien.toml, else the default. ConfigError as load_register's."""
+    given = _document(CONFIG)[1].get("protect") if asked is None and CONFIG.exists() else None
+    return load_register(Path(given) if isinstance(given, str) else asked)
 
 
 def _document(path: Path) -> tuple[str, dict[str, Any]]:
@@ -211,7 +242,15 @@ def _located(message: str, text: str, name: str) -> str:
     return f"{name}:{line}: {'.'.join(map(str, path))}: {what}"
 
 
-def _feed(given: Mapping[str, Any], folder: Path, data: Path, detectors: Sequence[Detector], floods: Floods) -> Feed:
+def _feed(
+    given: Mapping[str, Any],
+    folder: Path,
+    data: Path,
+    detectors: Sequence[Detector],
+    floods: Floods,
+    asks: Asks,
+    contact: str,
+) -> Feed:
     """The source a table of the configuration asks for, with every detector that can read what it yields."""
     settings = dict(given)
     name, kind = settings.pop("name", None), settings.pop("kind", "files")
@@ -222,23 +261,135 @@ def _feed(given: Mapping[str, Any], folder: Path, data: Path, detectors: Sequenc
     if not isinstance(kind, str):
         raise ConfigError(f"source {name!r}: kind is {kind!r}: give one of {', '.join(registry.names('sources'))}")
     made = registry.load("sources", kind)
-    fields = [field.name for field in dataclasses.fields(made)]
-    if unknown := sorted(set(settings) - set(fields)):
-        raise ConfigError(f"source {name!r} has no setting {', '.join(unknown)}: {kind} takes {', '.join(fields)}")
-    try:
-        source = msgspec.convert(settings, made)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"source {name!r}: {error}") from error
-    if "paths" in fields:
-        paths = tuple(each if each == STANDARD_INPUT else str(folder / each) for each in source.paths)
-        source = dataclasses.replace(source, paths=paths)
-    if "spool" in fields and not source.spool:
-        source = dataclasses.replace(source, spool=str(data / SPOOL / _file_name(name)))
+    spool = str(data / SPOOL / _file_name(name))
+    source = _part(made, f"source {name!r}", kind, settings, folder, {"spool": spool, "asks": asks, "contact": contact})
     if source.yields == schema.FLOWS:
         return Feed(name, source, "flood_rates", watch=flood_watch(floods, whole=source.replayable))
-    tables = [table for table, columns in schema.TABLES.items() if columns == source.yields]
     readers = tuple(each for each in detectors if not each.by and set(each.reads) <= set(source.yields))
-    return Feed(name, source, tables[0] if tables else kind, None, readers)
+    if asks_of(source):  # what few findings asked for is kept as evidence, and lands nowhere else
+        return Feed(name, source, "")
+    tables = [table for table, columns in schema.TABLES.items() if columns == source.yields]
+    table = "names" if source.yields == schema.CERTIFIED else tables[0] if tables else kind
+    feed = Feed(name, source, table, None, readers)
+    return feed._replace(stands=_stands) if kind == "ctlog" else feed
+
+
+def _stands(cursor: bytes) -> tuple[int, str]:
+    """Of logs of certificates: how many entries are unread, and what is wrong with which of them."""
+    from khien.ct.intervals import progress
+
+    logs = progress(cursor)
+    return sum(each.behind for each in logs), "; ".join(f"{each.name}: {each.trouble}" for each in logs if each.trouble)
+
+
+@dataclasses.dataclass(frozen=True)
+class Asking:
+    """contracts.Asks of a data directory, which is looked into from the first question on."""
+
+    directory: Path
+    _opened: list[Embedded] = dataclasses.field(default_factory=list["Embedded"], init=False, repr=False, compare=False)
+
+    def __call__(self, source: str, limit: int, /) -> Sequence[str]:
+        """contracts.Asks"""
+        if not self._opened:
+            self._opened.append(store(self.directory))
+        due = self._opened[0].find(model.Inquiry, order="due", limit=limit, source=source)
+        return [each.subject for each in due if each.due <= clock()]
+
+
+def _channel(given: Mapping[str, Any], folder: Path, data: Path, site: Site) -> tuple[str, Channel]:
+    """The channel a table of the configuration asks for, under its name."""
+    settings = dict(given)
+    kind = settings.pop("kind", None)
+    if not isinstance(kind, str):
+        raise ConfigError(f"a channel has a kind: give one of {', '.join(registry.names('channels'))}")
+    name = settings.pop("name", kind)
+    if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= 80:
+        raise ConfigError("a channel's name has 80 characters at most")
+    made = registry.load("channels", kind)
+    ours = {"key_file": str(key_file(data, NOTICES)), "site": site.public, "contact": site.contact, "clock": clock}
+    return name, _part(made, f"channel {name!r}", kind, settings, folder, ours)
+
+
+def key_file(directory: Path, name: str) -> Path:
+    """Where a key of the house is: 32 random bytes, made when first needed, for its owner alone."""
+    return directory / KEYS / f"{name}.key"
+
+
+def key(directory: Path, name: str) -> bytes:
+    """A key of the house, made where there is none. CustodyError: others may read it, or it is no key."""
+    path = key_file(directory, name)
+    try:
+        if not path.exists():
+            _make_key(path)
+    except OSError as error:
+        raise UnavailableError(f"{path}: {_advice(error)}") from error
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+        if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+            raise CustodyError(f"{path}: may be read by others: make a new one, chmod 600, and tell whom it concerns")
+        found = file.read(_KEY + 1)
+    if len(found) != _KEY:
+        raise CustodyError(f"{path}: is no key of {_KEY} octets: restore it from the last backup")
+    return found
+
+
+def _make_key(path: Path) -> None:
+    """Makes a key whole or not at all; one that is there meanwhile stays."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent) as file:  # mode 0600
+        file.write(secrets.token_bytes(_KEY))
+        file.flush()
+        os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(file.name, path)
+
+
+def audit(directory: Path) -> Audit:
+    """Who writes down what officers do, in the log of a data directory."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from khien.audit import LEDGER, Audit
+
+    return Audit(Ed25519PrivateKey.from_private_bytes(key(directory, LEDGER)), clock, secrets.token_bytes)
+
+
+def asks_of(source: Source) -> bool:
+    """Whether a source looks into what findings ask, and yields nothing else."""
+    return any(field.name == "asks" for field in dataclasses.fields(cast("Any", source)))
+
+
+def _part(
+    made: type[Any], whose: str, kind: str, settings: Mapping[str, Any], folder: Path, ours: Mapping[str, Any]
+) -> Any:
+    """A part with its settings: paths among them are relative to folder; ours: what it is handed where it has the field
+    and nothing else is said."""
+    fields = [field.name for field in dataclasses.fields(made)]
+    known = [each for each in fields if each not in ("asks", "clock")]
+    if unknown := sorted(set(settings) - set(known)):
+        raise ConfigError(f"{whose} has no setting {', '.join(unknown)}: {kind} takes {', '.join(known)}")
+    hints = get_type_hints(made)
+    given: dict[str, Any] = {each: value for each, value in ours.items() if each in fields}
+    for setting, value in settings.items():
+        try:
+            given[setting] = _settled(setting, msgspec.convert(value, hints[setting]), folder)
+        except msgspec.ValidationError as error:
+            raise ConfigError(f"{whose}: {setting}: {error}") from error
+    try:
+        return made(**given)
+    except TypeError as error:  # what it cannot do without
+        raise ConfigError(f"{whose}: {str(error).partition('() ')[2]}: {kind} takes {', '.join(known)}") from error
+
+
+def _settled(setting: str, value: Any, folder: Path) -> Any:
+    """A setting, with paths in it made relative to the configuration."""
+    if setting == "paths":
+        return tuple(each if each == STANDARD_INPUT else str(folder / each) for each in value)
+    if value and isinstance(value, str) and (setting in ("path", "list") or setting.endswith(("_file", "_folder"))):
+        return value if "://" in value else str(folder / value)
+    if isinstance(value, model.Record):
+        held = {name: _settled(name, getattr(value, name), folder) for name in value.__struct_fields__}
+        return msgspec.structs.replace(value, **held)
+    return value
 
 
 def _file_name(name: str) -> str:

@@ -54,10 +54,13 @@ class Letterbox:
 
     repeatable: bool = False
     does: Callable[[Delivery], str] = lambda _: "250 taken"
+    early: bool = False  # whatever goes wrong does so before the point of no return
     taken: list[str] = field(default_factory=list[str])
 
-    def send(self, record: Any, to: Delivery, /) -> str:
+    def send(self, record: Any, to: Delivery, commit: Callable[[], None], /) -> str:
         assert record == TOLD
+        if not self.early:
+            commit()
         self.taken.append(to.id)
         return self.does(to)
 
@@ -131,6 +134,29 @@ def test_a_crash_between_sending_and_the_answer(repeatable: bool, state: str, se
     box = Letterbox(repeatable)
     assert recover(store, {"toy": box}) == 1
     assert (sent(store, box).state, len(box.taken)) == (state, sendings)
+
+
+def test_what_goes_wrong_before_the_point_of_no_return_was_never_marked() -> None:
+    store = store_with(TOLD, asked())
+
+    def looks(to: Delivery) -> str:
+        assert store.load(Delivery, to.id)[to.id].state == "due"
+        raise UnavailableError("nobody answers")
+
+    assert sent(store, Letterbox(does=looks, early=True)).state == "due"
+
+
+def test_what_is_withdrawn_at_the_last_moment_is_not_handed_over() -> None:
+    store = store_with(TOLD, asked())
+
+    @dataclass(frozen=True)
+    class Slow(Letterbox):
+        def send(self, _record: Any, to: Delivery, commit: Callable[[], None], /) -> str:
+            store.save(msgspec.structs.replace(to, state="withdrawn"))
+            commit()
+            raise AssertionError("it was handed over all the same")
+
+    assert sent(store, Slow()).state == "withdrawn"
 
 
 def test_it_is_marked_before_it_is_handed_over() -> None:

@@ -40,6 +40,7 @@ class Truth:
             if rows is not None and rows.num_rows:
                 tables[table] = tables.get(table, Counter()) + counted(rows)
         known = self.states.get(name, SourceState(id=name))
+        times = [said for row in work.rows.to_pylist() for said in row.values() if isinstance(said, datetime)]
         found = self.after_detect((batch for batch in work.findings), name, at)
         state = msgspec.structs.replace(
             known,
@@ -47,6 +48,7 @@ class Truth:
             rows=known.rows + work.read,
             skipped=known.skipped + (work.skipped.num_rows if work.skipped else 0),
             findings=known.findings + len(found.findings) - len(self.findings),
+            newest=max([*times, *filter(None, (known.newest,))], default=None),
             read_at=at,
             ended=False,
             trouble="",

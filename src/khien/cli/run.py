@@ -1,6 +1,7 @@
 """``khien run`` and ``khien replay``: sources read, names looked at, findings kept and shown."""
 
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -12,10 +13,8 @@ from datetime import timedelta
 from pathlib import Path
 from threading import Event
 
-import click
-
 from khien import app, words
-from khien.cli import serve
+from khien.cli import outbox, serve
 from khien.cli.progress import done_of, sizes
 from khien.contracts import Store
 from khien.errors import ConfigError, RefusedError
@@ -23,9 +22,12 @@ from khien.flows.judge import FLOOD
 from khien.model import Finding, SourceState
 from khien.pipeline import collect
 from khien.pipeline.collect import Feed, Halt, Work
+from khien.pipeline.warn import Triage
 from khien.sources.files import Files, progress
 from khien.triage import life
 from khien.words import number, printable
+
+_log = logging.getLogger(__name__)
 
 _SAID = 5.0  # seconds between two lines that say how far a source is
 
@@ -46,9 +48,10 @@ def run(config: Path | None, data: Path | None, once: bool, with_site: bool, lan
             _say("serving", language, address=served.address)
         if not made.feeds:
             _say("no-sources", language)
-        troubles = _read(made.feeds, store, stop, language, made.keep)
-        if served:
-            served.wait(stop)
+        with outbox.sending(made, place, stop, language):
+            troubles = _read(made.feeds, store, stop, language, made.keep, made.triage)
+            if served:
+                served.wait(stop)
     return 2 if troubles else 0
 
 
@@ -109,7 +112,12 @@ def _stopping() -> Generator[Event]:
 
 
 def _read(
-    feeds: Sequence[Feed], store: Store, stop: Event, language: str, keep: Mapping[str, timedelta] | None = None
+    feeds: Sequence[Feed],
+    store: Store,
+    stop: Event,
+    language: str,
+    keep: Mapping[str, timedelta] | None = None,
+    warn: Triage | None = None,
 ) -> int:
     """Reads the feeds to their end, or until told to stop; says how far they are. Answers how many are in trouble.
 
@@ -126,7 +134,7 @@ def _read(
             _forget(store, keep or {}, language)
 
     _forget(store, keep or {}, language)
-    collect.run(feeds, app.engine(), store, app.clock, stop, told)
+    collect.run(feeds, app.engine(), store, app.clock, stop, told, warn)
     said.sum_up(feeds, store)
     return len(said.troubles)
 
@@ -154,7 +162,7 @@ class _Said:
             self.troubles.discard(work.feed.name)
             if work.trouble:
                 self.troubles.add(work.feed.name)
-                click.echo(f"khien: {printable(work.feed.name)}: {printable(work.trouble)}", err=True)
+                _log.error("%s: %s", printable(work.feed.name), printable(work.trouble))
             return
         self.troubles.discard(work.feed.name)
         self._tell_floods(work)
@@ -205,4 +213,4 @@ class _Said:
 
 
 def _say(phrase: str, language: str, **params: str) -> None:
-    click.echo(f"khien: {words.phrase(phrase, language, **params)}", err=True)
+    _log.info("%s", words.phrase(phrase, language, **params), extra={"code": phrase, "params": params})

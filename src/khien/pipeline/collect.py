@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from khien import schema
 from khien.contracts import Detector, Engine, Fold, Page, Seen, Source, Store, Watch
@@ -42,7 +43,8 @@ class Feed(NamedTuple):
     """A source at work: under which name it keeps its cursor, where its rows land, and who looks at them on the way.
 
     table: empty where they do not land; of rows that have more columns than it, its own land. watch: makes what takes
-    the rows in place of the table, from the engine and the store as it stands.
+    the rows in place of the table, from the engine and the store as it stands. stands: of a cursor, how many rows the
+    source knows of and has not read, and what keeps it from a part of them.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Feed(NamedTuple):
     fold: Fold | None = None
     detectors: tuple[Detector, ...] = ()
     watch: Callable[[Engine, Store], Watch] | None = None
+    stands: Callable[[bytes], tuple[int | None, str]] = lambda _: (None, "")
 
 
 class Work(NamedTuple):
@@ -172,19 +175,28 @@ def save(store: Store, work: Work, at: datetime, warn: Warn | None = None) -> No
         if warn is not None:
             records += warn.follow(store, work, records, at)
         known = store.load(SourceState, name).get(name, SourceState(id=name))
+        behind, trouble = work.feed.stands(work.cursor)
         state = msgspec.structs.replace(
             known,
             table=table,
             rows=known.rows + work.read,
             skipped=known.skipped + aside,
             findings=known.findings + new,
+            newest=max(filter(None, (known.newest, _newest(work.rows))), default=None),
+            behind=behind,
             read_at=at,
             ended=False,
-            trouble="",
+            trouble=trouble,
         )
         return [*records, state]
 
     until_saved(store, decide, landed, (name, work.cursor))
+
+
+def _newest(rows: pa.RecordBatch) -> datetime | None:
+    """The latest time that rows tell of, in their first column of times."""
+    timed = [name for name, kind in zip(rows.schema.names, rows.schema.types, strict=True) if kind == schema.TIME]
+    return pc.call_function("max", [rows[timed[0]]]).as_py() if timed and rows.num_rows else None
 
 
 def _revised(store: Store, found: Sequence[Finding]) -> tuple[list[Record], int]:

@@ -1,7 +1,8 @@
 """Deliver: what stands in the outbox goes out, each delivery once.
 
-A delivery is marked before it is handed over and again when the other side has answered. One that is found marked and
-unanswered after a crash may have arrived: it is sent again only where the other side takes the same id once.
+A delivery is marked when its channel comes to the point of no return, and again when the other side has answered. One
+that is found marked and unanswered after a crash may have arrived: it is sent again only where the other side takes the
+same id once.
 """
 
 import logging
@@ -85,13 +86,25 @@ def _send(
     told: Callable[[Delivery], None],
 ) -> None:
     """One delivery, from due to whatever became of it."""
-    delivery = _mark(store, id, ("due",), lambda now: {"state": "sending", "tries": now.tries + 1})
-    if delivery is None:
+    delivery = store.load(Delivery, id).get(id)
+    if delivery is None or delivery.state != "due":
         return
-    state, changes = _attempt(store, channels, delivery, clock)
-    ended = _mark(store, id, ("sending",), lambda _: {"state": state, **changes})
+
+    def commit() -> None:
+        if _mark(store, id, ("due",), lambda _: {"state": "sending"}) is None:
+            raise _WithdrawnError
+
+    try:
+        state, changes = _attempt(store, channels, delivery, commit, clock)
+    except _WithdrawnError:
+        return
+    ended = _mark(store, id, ("due", "sending"), lambda now: {"state": state, "tries": now.tries + 1, **changes})
     if ended is not None:
         told(ended)
+
+
+class _WithdrawnError(Exception):
+    """Somebody withdrew a delivery before the point of no return."""
 
 
 def _mark(
@@ -110,7 +123,11 @@ def _mark(
 
 
 def _attempt(
-    store: Store, channels: Mapping[str, Channel], delivery: Delivery, clock: Callable[[], datetime]
+    store: Store,
+    channels: Mapping[str, Channel],
+    delivery: Delivery,
+    commit: Callable[[], None],
+    clock: Callable[[], datetime],
 ) -> tuple[DeliveryState, Mapping[str, Any]]:
     """Hands a delivery over; answers the state it is in then, and what else of it changes."""
     channel = channels.get(delivery.channel)
@@ -120,7 +137,9 @@ def _attempt(
     if record is None:
         return "refused", {"why": f"there is no {channel.carries.__name__} {delivery.about[:12]}"}
     try:
-        answer = channel.send(record, delivery)
+        answer = channel.send(record, delivery, commit)
+    except _WithdrawnError:
+        raise
     except UnavailableError as error:
         return _later(delivery, clock(), str(error))
     except InputError as error:
@@ -137,7 +156,7 @@ def _attempt(
 
 def _later(delivery: Delivery, now: datetime, why: str) -> tuple[DeliveryState, Mapping[str, Any]]:
     first, longest = PATIENCE
-    wait = min(first * 2 ** min(delivery.tries - 1, 16), longest)
-    if delivery.tries >= MOST:
-        return "refused", {"why": f"given up after {delivery.tries} tries: {why}"}
+    wait = min(first * 2 ** min(delivery.tries, 16), longest)
+    if delivery.tries + 1 >= MOST:
+        return "refused", {"why": f"given up after {MOST} tries: {why}"}
     return "due", {"due": now + wait, "why": why}

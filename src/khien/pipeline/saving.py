@@ -13,11 +13,16 @@ def until_saved(
     landed: Sequence[Landed] = (),
     cursor: tuple[str, bytes] | None = None,
 ) -> None:
-    """Saves what is decided on the store as it stands, and decides anew whenever somebody saved meanwhile."""
+    """Saves what is decided on the store as it stands, and decides anew whenever somebody saved meanwhile.
+
+    Where nothing is decided, and nothing landed, nothing is saved.
+    """
     while True:
         version = store.version()
         try:
-            store.save(*decide(), landed=landed, cursor=cursor, expect=version)
+            records = decide()  # which may meet what changed while it read
+            if records or landed or cursor:
+                store.save(*records, landed=landed, cursor=cursor, expect=version)
         except ConflictError:
             continue
         return
