@@ -163,7 +163,8 @@ def save(store: Store, work: Work, at: datetime, warn: Warn | None = None) -> No
     under = page_id(f"{name}\0end" if last_word else name, work.before)
     table = work.feed.table
     columns = schema.TABLES[table].names if table in schema.TABLES else work.rows.schema.names
-    landed = [store.land(table, work.rows.select(columns), id=under)] if table and work.rows.num_rows else []
+    rows = _dated(work.rows.select(columns), at)
+    landed = [store.land(table, rows, id=under)] if table and rows.num_rows else []
     aside = 0 if work.skipped is None else work.skipped.num_rows
     if aside:
         landed.append(store.land(SKIPPED, work.skipped, id=under))
@@ -191,6 +192,14 @@ def save(store: Store, work: Work, at: datetime, warn: Warn | None = None) -> No
         return [*records, state]
 
     until_saved(store, decide, landed, (name, work.cursor))
+
+
+def _dated(rows: pa.RecordBatch, at: datetime) -> pa.RecordBatch:
+    """Evidence without a time was seen when it was read: what has no time would never expire."""
+    if rows.schema != schema.EVIDENCE:
+        return rows
+    place = rows.schema.get_field_index("seen_at")
+    return rows.set_column(place, "seen_at", rows["seen_at"].fill_null(pa.scalar(at, schema.TIME)))
 
 
 def _newest(rows: pa.RecordBatch) -> datetime | None:

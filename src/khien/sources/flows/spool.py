@@ -17,6 +17,7 @@ import logging
 import math
 import os
 import re
+import stat
 import struct
 import zlib
 from collections.abc import Generator, Iterator, Sequence
@@ -204,8 +205,9 @@ class Spool:
 
 
 def _content(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(_LARGEST_SEGMENT)
+    opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(opened, "rb") as file:
+        return file.read(_LARGEST_SEGMENT) if stat.S_ISREG(os.fstat(opened).st_mode) else b""
 
 
 def _pieces(datagrams: Datagrams) -> Sequence[Any]:
