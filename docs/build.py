@@ -31,6 +31,7 @@ GENERATED = {
     "docs/reference/parts.md": reference.parts,
     "docs/reference/contracts.md": reference.contract_page,
     "docs/reference/errors.md": reference.error_tree,
+    "docs/reference/roles.md": reference.roles,
 }
 FOLDERS = {"": "Khiên", "howto": "How to", "reference": "Reference", "adr": "Decisions", "about": "About"}
 FIRST = ("docs/index.md", "docs/tutorial.md")  # of their folder; the others follow by name

@@ -5,11 +5,15 @@ import os
 import re
 import subprocess
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from khien import contracts, errors, registry
+from khien.cli.acting import COMMANDS
 from khien.errors import UnavailableError
+from khien.model import ROLES
+from khien.officers import may
+from khien.web.doors import ACCESS, Least
 
 
 def parts() -> str:
@@ -45,6 +49,22 @@ def contract_page() -> str:
     """contracts.py as it stands."""
     introduction = "Every part keeps one of these. `khien.testing` holds it to it."
     return f"# Contracts\n\n{introduction}\n\n```python-source\n{inspect.getsource(contracts).strip()}\n```\n"
+
+
+def roles() -> str:
+    """What each role may do: every page, call and command."""
+    pages: dict[str, Least] = {
+        route: least for route, least in ACCESS.items() if not route.split(" ")[1].startswith("/api")
+    }
+    calls: dict[str, Least] = {route: least for route, least in ACCESS.items() if route not in pages}
+    tables: dict[str, Mapping[str, Least]] = {"Pages": pages, "Calls": calls, "Commands": COMMANDS}
+    lines = ["# Who may do what", "", "`{lang}` is `vi` or `en`. [Roles](../roles.md) says what they are."]
+    for title, table in tables.items():
+        lines += ["", f"## {title}", "", f"| | anyone | {' | '.join(ROLES)} |", "| --- |" + " --- |" * (len(ROLES) + 1)]
+        for what, least in table.items():
+            let = [least == "anyone", *(least == "anyone" or may(role, least) for role in ROLES)]
+            lines.append(f"| `{what}` | {' | '.join('yes' if each else '' for each in let)} |")
+    return "\n".join([*lines, ""])
 
 
 def commands() -> str:

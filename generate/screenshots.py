@@ -7,23 +7,31 @@ import shutil
 import socket
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from khien import app
+from khien import app, schema
 from khien.cli import serve
-from khien.model import Finding
+from khien.contracts import Store
+from khien.model import Asset, Constituent, Finding, Hearing, Notice, Proof
 from khien.pipeline import collect
+from khien.pipeline.warn import Triage
+from khien.triage import life, tokens
 
 PICTURES = Path(__file__).parent.parent / "docs/pictures"
 SHOTS = {  # file to page, width and height in pixels, colours
-    "picture-vi": ("vi/", 1000, 2240, "light"),
-    "picture-en": ("en/", 1000, 2240, "light"),
+    "picture-vi": ("vi/", 1000, 2480, "light"),
+    "picture-en": ("en/", 1000, 2480, "light"),
     "story-vi": ("vi/findings/{id}", 1000, 900, "light"),
     "story-en": ("en/findings/{id}", 1000, 900, "light"),
     "telephone-vi": ("vi/", 360, 740, "dark"),
     "telephone-en": ("en/", 360, 740, "dark"),
+}
+NOTICES = {
+    "notice-vi": ("vi/notices/{id}", 1000, 1250, "light"),
+    "notice-en": ("en/notices/{id}", 1000, 1250, "light"),
 }
 BRAND = "vneid"  # whose strongest finding the story is
 
@@ -45,14 +53,37 @@ def main() -> None:
             probe.bind(("127.0.0.1", 0))
             listen = f"127.0.0.1:{probe.getsockname()[1]}"
         with serve.site(Path(folder), None, app.Site(listen=listen), replay=True) as served:
-            shoot(chromium, served.address, finding.id)
+            shoot(chromium, served.address, SHOTS, finding.id)
+            with app.store(Path(folder)) as store:  # behind the others: nobody has confirmed anything of the sample
+                notice = warn(store, finding)
+            token = tokens.token(app.key(Path(folder), app.NOTICES), tokens.NOTICE, notice)
+            shoot(chromium, served.address, NOTICES, f"{notice}/{token}")
 
 
-def shoot(chromium: str, address: str, id: str) -> None:
+def warn(store: Store, finding: Finding) -> str:
+    """Tells a constituent of a finding, as if an officer had confirmed it; answers the notice's id."""
+    at = app.clock()
+    known = app.load_register()
+    label = next(each.label for each in known.names if each.id == finding.claim)
+    asset = Asset(
+        id=schema.asset_id("brand", finding.claim, finding.claim),
+        kind="brand",
+        value=finding.claim,
+        constituent=finding.claim,
+        proof=Proof(how="officer", at=at, by="officer", why="the sample"),
+    )
+    confirmed = life.move(finding, life.CONFIRM, by="officer", at=at)
+    store.save(asset, Constituent(id=finding.claim, label=label, hears=(Hearing(channel="mail"),)))
+    records = Triage(protected={each.id: each for each in known.names}).again(store, confirmed, at)
+    store.save(*records)
+    return next(each.id for each in records if isinstance(each, Notice))
+
+
+def shoot(chromium: str, address: str, shots: Mapping[str, tuple[str, int, int, str]], id: str) -> None:
     """Every shot, from a browser of its own."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        for name, (path, width, height, colours) in SHOTS.items():
+        for name, (path, width, height, colours) in shots.items():
             scheme = "dark" if colours == "dark" else "light"
             page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
             page.goto(address + path.format(id=id))

@@ -36,6 +36,7 @@ from khien.testing.fold import check_fold
 from khien.testing.format import check_decoder, check_encoder
 from khien.testing.source import check_source
 from khien.testing.store import check_store
+from khien.triage.enrolment import Enrolment
 from tests import toy
 
 CASES = Path(__file__).parent / "cases"
@@ -75,7 +76,12 @@ def bytes_of(text: str) -> bytes:
 def batch_of(rows: Sequence[Mapping[str, Any]], wanted: pa.Schema) -> pa.RecordBatch:
     unknown = {name for row in rows for name in row} - set(wanted.names)
     assert not unknown, f"rows have {unknown}, which is not among the columns {wanted.names}"
-    return pa.RecordBatch.from_pylist([{name: row.get(name) for name in wanted.names} for row in rows], wanted)
+    maps = {field.name for field in wanted if pa.types.is_map(field.type)}
+    columns = {
+        name: [[*row[name].items()] if name in maps and name in row else row.get(name) for row in rows]
+        for name in wanted.names
+    }
+    return pa.RecordBatch.from_pydict(columns, wanted)
 
 
 def detector_and_beside(name: str) -> tuple[Any, dict[str, pa.Table], list[dict[str, Any]]]:
@@ -172,4 +178,4 @@ def test_toy_format() -> None:
 
 def test_no_registered_format_escapes() -> None:
     """Whoever registers the first format of another kind of record gives it a test as tests/formats/test_routers.py."""
-    assert {registry.load("formats", name).carries for name in registry.names("formats")} <= {Mitigation}
+    assert {registry.load("formats", name).carries for name in registry.names("formats")} <= {Enrolment, Mitigation}

@@ -9,6 +9,7 @@ import pytest
 from generate import catalogues
 from khien import words
 from khien.cli import commands
+from khien.ct import leaves as ct
 from khien.errors import ContractError
 from khien.names.reading import layout, syntax
 
@@ -29,6 +30,9 @@ FLOWS = (  # why something in a file of flow records is none
     "not-ip cut-short broken-header unknown-link fragment not-udp no-export no-template unknown-version broken-set"
     " broken-template too-many-templates bad-length damaged-block no-address bad-address bad-number bad-time"
 ).split()
+
+LOGS = {*ct.OUTCOMES[1:], "log-lies", "log-waits"}
+FEEDS = "no-message no-frame no-mail no-file".split()  # why something that others feed us is none
 
 LONGEST_SENTENCE = 20  # words
 FIGURES = {"rate": "1234567", "line": "5000", "low": "1200000", "high": "1270000", "count": "4321", "times": "246.9"}
@@ -70,7 +74,7 @@ def test_catalogues_hold_what_is_asked_of_them(language: str) -> None:
     assert codes(language, "reason") == set(words.REASONS)
     for code, names in words.REASONS.items():
         assert takes(CATALOGUES[language]["reason", code]) == set(names), code
-    assert codes(language, "skipped") == {*filter(None, syntax.REASONS), *FLOWS, "more"}
+    assert codes(language, "skipped") == {*filter(None, syntax.REASONS), *FLOWS, *FEEDS, *LOGS, "more"}
     assert codes(language, "list") == {*LISTS, *RECORDED}
     assert all(CATALOGUES[language].values())
 

@@ -76,9 +76,23 @@ def host_of(text: str) -> str:
     return host
 
 
+def letters(name: str) -> str:
+    """The name as a browser may show it: A-labels as the letters they stand for."""
+    return ".".join(_letters(label) for label in name.split("."))
+
+
 def defang(name: str) -> str:
     """The name as pages and tables show it: ``login[.]example[.]com``; no program makes a link of it."""
     return name.replace(".", "[.]")
+
+
+def _letters(label: str) -> str:
+    if not label.startswith("xn--"):
+        return label
+    try:  # IDNA would refuse some of what attackers register, and people should see it all the same
+        return label[4:].encode("ascii").decode("punycode")
+    except UnicodeError:
+        return label
 
 
 def _mapped(name: str) -> str:

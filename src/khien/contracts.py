@@ -5,7 +5,7 @@ Parts have no base class: a part is a frozen dataclass whose fields are its conf
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar
 
@@ -114,8 +114,11 @@ class Channel(Protocol):
     carries: ClassVar[type[model.Record]]
     repeatable: ClassVar[bool]  # the other side takes the same id once: what is uncertain may be sent again
 
-    def send(self, record: Any, to: model.Delivery, /) -> str:
+    def send(self, record: Any, to: model.Delivery, commit: Callable[[], None], /) -> str:
         """Hands a record over, once for each delivery id; answers what the other side said.
+
+        commit is called once, before the first moment from which on the other side may have taken it, and no sooner
+        than it must be: what it raises goes through, and nothing was handed over then.
 
         UnavailableError: not taken, try later. InputError: never taken in this form. UncertainError: it may have been
         taken, and the other side did not say so.

@@ -4,7 +4,7 @@ Construction does no input or output. Times are UTC and timezone-aware. Collecti
 """
 
 from datetime import date, datetime, timedelta
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple, get_args
 
 import msgspec
 
@@ -17,6 +17,9 @@ class Personal(NamedTuple):
 
     purpose: str
     until: str
+
+
+By = Annotated[str, Personal("so that acts are under a person's name", "what they did is kept no more")]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,7 +88,7 @@ class Step(Record, frozen=True, kw_only=True):
 
     at: datetime
     act: str
-    by: str
+    by: By
     why: str = ""
 
 
@@ -128,7 +131,8 @@ class Finding(Record, frozen=True, kw_only=True):
 class SourceState(Record, frozen=True, kw_only=True):
     """How far a source was read: rows read, set aside and findings so far; trouble: why it stands still.
 
-    table: where its rows land, or what comes of them; empty where it never brought any.
+    table: where its rows land, or what comes of them; empty where it never brought any. newest: the latest time that
+    its rows tell of; behind: how many rows it knows of and has not read, null where it cannot say.
     """
 
     id: str
@@ -136,6 +140,8 @@ class SourceState(Record, frozen=True, kw_only=True):
     rows: int = 0
     skipped: int = 0
     findings: int = 0
+    newest: datetime | None = None
+    behind: int | None = None
     read_at: datetime | None = None
     ended: bool = False
     trouble: str = ""
@@ -188,18 +194,21 @@ AssetKind = Literal["domain", "brand", "prefix", "mail-domain"]
 
 
 class Proof(Record, frozen=True, kw_only=True):
-    """That an asset is a constituent's: how it was shown, when, and by which officer where one gave their word."""
+    """That an asset is a constituent's: how it was shown, when, and by which officer where one gave their word.
 
-    how: Literal["dns", "mail", "officer"]
+    estate: of a protected name, by a proven domain of theirs that is among its official ones.
+    """
+
+    how: Literal["dns", "mail", "estate", "officer"]
     at: datetime
-    by: str = ""
+    by: By = ""
     why: str = ""
 
 
 class Asset(Record, frozen=True, kw_only=True):
     """What is a constituent's: a domain with what is below it, a protected name by its id, a prefix, a mail domain.
 
-    id: of kind, value and constituent. Only what is proven decides who is told.
+    id: of kind, value and constituent. Only what is proven decides who is told. left: since when it is theirs no more.
     """
 
     indexed: ClassVar[tuple[str, ...]] = ("kind", "value", "constituent")
@@ -209,6 +218,7 @@ class Asset(Record, frozen=True, kw_only=True):
     value: str
     constituent: str
     proof: Proof | None = None
+    left: datetime | None = None
 
 
 class Quiet(Record, frozen=True, kw_only=True):
@@ -240,16 +250,18 @@ class Constituent(Record, frozen=True, kw_only=True):
     """Someone we protect: who they are, and how they agreed to hear from us. Assets say what is theirs.
 
     patience: how long a notice may stay unacknowledged before it is told again, and then at the hearings that wait.
+    left: since when they are none any more: nothing is proven then; who they were and where they heard is forgotten.
     """
 
     indexed: ClassVar[tuple[str, ...]] = ("sector",)
 
     id: str
-    label: str
+    label: Annotated[str, Personal("to know whom we protect", "the constituent leaves")]
     sector: str = ""
     hears: tuple[Hearing, ...] = ()
     patience: timedelta = timedelta(hours=4)
     note: str = ""
+    left: datetime | None = None
 
 
 Unit = Literal["url", "host", "domain"]
@@ -274,6 +286,8 @@ class Notice(Record, frozen=True, kw_only=True):
 
     id: schema.notice_id. subjects: in the order they came, those of a campaign behind the first. reasons: why it is
     said, evidence among them. first_sign: when a source first saw what it tells of. ours: they say that it is theirs.
+    label, sector: the constituent's, so that who tells it can address them; own: the site that does harm is theirs, and
+    was taken from them.
     """
 
     indexed: ClassVar[tuple[str, ...]] = ("constituent", "state", "raised", "severity")
@@ -282,6 +296,9 @@ class Notice(Record, frozen=True, kw_only=True):
     id: str
     revision: int = 1
     constituent: str
+    label: Annotated[str, Personal("to address the constituent", "the notice is over a year old")] = ""
+    sector: str = ""
+    own: bool = False
     campaign: str = ""
     detector: str
     severity: Severity
@@ -337,7 +354,10 @@ class Report(Record, frozen=True, kw_only=True):
 
 
 class Takedown(Record, frozen=True, kw_only=True):
-    """A harmful site on its way to be gone. id: its finding's. up: when it was first seen up; spells: when it was."""
+    """A harmful site on its way to be gone. id: its finding's. up: when it was first seen up; spells: when it was.
+
+    facts: what a report says of it beside, by name; triage.takedown has the names.
+    """
 
     indexed: ClassVar[tuple[str, ...]] = ("state", "due", "subject")
     counted: ClassVar[tuple[str, ...]] = ("state",)
@@ -353,6 +373,7 @@ class Takedown(Record, frozen=True, kw_only=True):
     due: datetime
     up: datetime
     spells: tuple[tuple[datetime, datetime | None], ...] = ()
+    facts: dict[str, str] = {}
     reports: tuple[Report, ...] = ()
     steps: tuple[Step, ...] = ()
 
@@ -363,6 +384,7 @@ class Takedown(Record, frozen=True, kw_only=True):
 
 
 Role = Literal["viewer", "officer", "approver", "administrator"]
+ROLES: tuple[Role, ...] = get_args(Role)  # each may do what those before it may
 
 
 class Passkey(Record, frozen=True, kw_only=True):
@@ -394,7 +416,7 @@ class Pass(Record, frozen=True, kw_only=True):
     indexed: ClassVar[tuple[str, ...]] = ("officer",)
 
     id: str
-    officer: str
+    officer: By
     kind: Literal["session", "token"]
     role: Role
     label: str = ""
@@ -403,17 +425,28 @@ class Pass(Record, frozen=True, kw_only=True):
 
 
 class Entry(Record, frozen=True, kw_only=True):
-    """A leaf of a ledger, in the order it came. id: the ledger's name and the leaf's index in 16 digits."""
+    """A leaf of a ledger, in the order it came. id: the ledger's name and the leaf's index in 16 digits.
+
+    salt: what its leaf commits to its text with, in hex. checkpoint: of the ledger as it stood with it.
+    """
 
     indexed: ClassVar[tuple[str, ...]] = ("at",)
 
     id: str
     at: datetime
-    by: str
+    by: By
     act: str
     what: str
     params: dict[str, str] = {}
     salt: str = ""
+    checkpoint: str = ""
+
+
+class Node(Record, frozen=True, kw_only=True):
+    """A full subtree of a ledger above its leaves. id: the ledger's name, level and index; hash: in hex."""
+
+    id: str
+    hash: str
 
 
 class Tree(Record, frozen=True, kw_only=True):

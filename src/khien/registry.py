@@ -16,8 +16,18 @@ from khien.errors import ConfigError, ContractError, UnavailableError
 SHELVES: Mapping[str, Mapping[str, str]] = {
     "sources": {
         "captures": "khien.sources.captures:Captures",
+        "certstream": "khien.sources.live.certstream:Certstream",
+        "ctlog": "khien.sources.ctlog.source:CtLog",
+        "dnstap": "khien.sources.live.dnstap:Dnstap",
         "files": "khien.sources.files:Files",
         "flows": "khien.sources.flows.source:Flows",
+        "lists": "khien.sources.live.lists:Lists",
+        "mailbox": "khien.sources.live.mailbox:Mailbox",
+        "rdap": "khien.sources.rdap.source:Rdap",
+        "registrations": "khien.sources.live.registrations:Registrations",
+        "resolver": "khien.sources.resolver:Resolver",
+        "site": "khien.sources.site.source:Site",
+        "zone": "khien.sources.live.zone:Zone",
     },
     "folds": {
         "baselines": "khien.folds.baselines:Baselines",
@@ -33,9 +43,16 @@ SHELVES: Mapping[str, Mapping[str, str]] = {
     "stores": {
         "embedded": "khien.stores.embedded.store:Embedded",
     },
+    "channels": {
+        "abuse": "khien.channels.mail.abuse:Abuse",
+        "mail": "khien.channels.mail.notices:Mail",
+        "webhook": "khien.channels.webhook:Webhook",
+    },
     "formats": {
         "bird": "khien.formats.bird:Bird",
         "cisco": "khien.formats.cisco:Cisco",
+        "constituents": "khien.formats.constituents:Constituents",
+        "constituents-csv": "khien.formats.constituents:Sheet",
         "exabgp": "khien.formats.exabgp:Exabgp",
         "juniper": "khien.formats.juniper:Juniper",
     },

@@ -70,6 +70,18 @@ REASONS: Mapping[str, tuple[str, ...]] = {  # code of a reason to the parameters
     "home-infected": (),
     "home-devices": ("sources",),
     "flood-heaviest": ("sources",),
+    "evidence-listed": ("feed",),
+    "evidence-reported": ("count",),
+    "evidence-sighted": ("partner",),
+    "evidence-titled": ("brand", "title"),
+    "evidence-confirmed": (),
+    "evidence-fresh-name": ("domain", "days"),
+    "evidence-fresh-certificate": ("issuer",),
+    "evidence-resolves": ("addresses",),
+    "evidence-mail": ("hosts",),
+    "evidence-old-name": ("domain", "years"),
+    "evidence-not-there": (),
+    "evidence-silent": (),
     **SUPPRESSIONS,
 }
 RULES = ("flood-packets", "flood-bits", "flood-usual")  # reasons that say by which rule a flood is one
@@ -123,6 +135,21 @@ def phrase(code: str, language: str, **params: str) -> str:
 def page(code: str, language: str, **params: str) -> str:
     """What a page of the site says around what was found. ContractError: no such text or language."""
     return _filled("page", code, language, params)
+
+
+def notice(code: str, language: str, **params: str) -> str:
+    """What a notice says to a constituent. ContractError: no such text or language."""
+    return _filled("notice", code, language, params)
+
+
+def abuse(code: str, language: str, **params: str) -> str:
+    """What a report of abuse says to who can end it. ContractError: no such text or language."""
+    return _filled("abuse", code, language, params)
+
+
+def audit(act: str, language: str) -> str:
+    """What somebody did, as the audit has it: a few words. ContractError: no such act or language."""
+    return _entry("audit", act, language)
 
 
 def verdict(score: float, suppressed: bool) -> str:

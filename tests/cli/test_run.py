@@ -120,11 +120,11 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(place: Path, khien: Khien)
     [
         (
             "protec = 1\n",
-            "khien.toml:1: protec: there is no setting 'protec': there is data, protect, source, floods,",
+            "khien.toml:1: protec: there is no setting 'protec': there is data, protect, source, channel,",
         ),
         ("data = 3\n", "khien.toml:1: data: Expected `str`, got `int`"),
         ("[[source]]\nname = 'a'\npath = ['b']\n", "khien.toml:1: source 'a' has no setting path: files takes paths,"),
-        ("[[source]]\nname = 'a'\nkind = 'b'\n", "khien.toml:1: no 'b' among the sources: there is captures, files,"),
+        ("[[source]]\nname = 'a'\nkind = 'b'\n", "khien.toml:1: no 'b' among the sources: there is captures,"),
         ("[[source]]\npaths = ['b']\n", "khien.toml:1: a source has a name"),
         ("[site]\nlisten = 'here'\n", "khien.toml:2: site: listen is 'here': give address:port"),
         ("[keep]\nskipped = 1\n", "khien.toml:2: keep: 'skipped' is no table of what has a time: there is names"),

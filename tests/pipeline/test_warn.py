@@ -244,5 +244,7 @@ def test_a_certificate_for_all_below_a_name_is_asked_about_and_told_as_the_name(
 
 def test_evidence_without_a_time_lands_with_that_of_reading() -> None:
     store = place()
-    passed(store, "phish", schema.EVIDENCE, [{**stated(NAME, "list/phish", "listed"), "seen_at": None}], table="evidence")
+    passed(
+        store, "phish", schema.EVIDENCE, [{**stated(NAME, "list/phish", "listed"), "seen_at": None}], table="evidence"
+    )
     assert store.scan("evidence").to_table()["seen_at"].to_pylist() == [NOON]

@@ -23,6 +23,7 @@ from khien.triage import life
 from khien.web import site as assembly
 
 HOST = "testserver.local"
+KEY = bytes(range(32))
 AT = datetime(2026, 11, 22, 9, tzinfo=UTC)
 HOSTILE = "<script>alert(1)</script>{{7*7}}\"'&\u202e"
 
@@ -159,7 +160,10 @@ def made(subject: str, **fields: object) -> Finding:
 
 @pytest.fixture(scope="session")
 def site(place: Place, detector: Lookalike, labels: dict[str, str]) -> Litestar:
-    return assembly.create(place.store, detector, labels, [HOST], replay=True, contact="doi@example.org <b>")
+    ours = {"audit": app.audit(place.directory), "key": KEY, "public": "https://khien.example"}
+    names = {each.id: each for each in detector.register.names}
+    contact = "doi@example.org <b>"
+    return assembly.create(place.store, detector, labels, [HOST], **ours, names=names, replay=True, contact=contact)
 
 
 @pytest.fixture(scope="session")

@@ -19,10 +19,25 @@ from khien.detectors.lookalike import Lookalike
 from khien.errors import ConfigError
 from khien.web import site as assembly
 from khien.web.refusal import HEADERS
-from tests.web.conftest import HOST, Place
+from tests.web.conftest import HOST, KEY, Place
 
 FORM = {"text": "a.example"}
 OPERATIONS = ["GET /api/picture", "GET /api/findings", "GET /api/findings/{id}", "POST /api/check"]
+DESK = [  # for those who are let in: tests/web/test_desk_api.py
+    "GET /api/sources",
+    "GET /api/notices",
+    "GET /api/notices/{id}",
+    "POST /api/notices/{id}",
+    "POST /api/findings/{id}",
+    "GET /api/takedowns",
+    "POST /api/takedowns",
+    "GET /api/takedowns/{id}",
+    "POST /api/takedowns/{id}/close",
+    "GET /api/constituents",
+    "GET /api/constituents/{id}",
+    "POST /api/constituents/{id}/assets",
+    "POST /api/constituents/{id}/proofs",
+]
 TAKES_ANYTHING = ["GET /api/picture", "GET /api/findings/{id}"]  # nothing given to them is wrong by its form
 
 
@@ -34,7 +49,7 @@ def described(site: Litestar) -> dict[str, APIOperation[Any, Any, Any, Any]]:
 
 
 def test_what_is_described_is_what_there_is(described: dict[str, APIOperation[Any, Any, Any, Any]]) -> None:
-    assert sorted(described) == sorted(OPERATIONS)
+    assert sorted(described) == sorted([*OPERATIONS, *DESK])
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
@@ -199,7 +214,7 @@ class Broken:
 
 
 def test_a_fault_of_ours_tells_nobody_what_was_asked(place: Place, caplog: pytest.LogCaptureFixture) -> None:
-    broken = assembly.create(place.store, Broken(), {}, [HOST])  # type: ignore[arg-type]
+    broken = assembly.create(place.store, Broken(), {}, [HOST], audit=app.audit(place.directory), key=KEY)  # type: ignore[arg-type]
     with TestClient(broken, base_url=f"http://{HOST}") as client:
         answer = client.post("/vi/check", data={"text": "secret.example"})
         assert answer.status_code == 500
@@ -212,7 +227,7 @@ def test_a_fault_of_ours_tells_nobody_what_was_asked(place: Place, caplog: pytes
 
 def test_a_store_that_cannot_be_read(tmp_path: Path, detector: Lookalike) -> None:
     (tmp_path / "records.sqlite").write_bytes(b"no database" * 1000)
-    broken = assembly.create(app.store(tmp_path), detector, {}, [HOST], replay=True)
+    broken = assembly.create(app.store(tmp_path), detector, {}, [HOST], audit=app.audit(tmp_path), key=KEY, replay=True)
     with TestClient(broken, base_url=f"http://{HOST}") as client:
         answer = client.get("/en/")
         assert answer.status_code >= 500

@@ -58,7 +58,8 @@ class Shape(HTMLParser):
             self.open.append(tag)
         if re.fullmatch("h[1-6]", tag):
             self.headings.append(int(tag[1]))
-        self.links += [value for name in ("href", "src", "action") if (value := given.get(name))]
+        read = ("href", "src") if given.get("method") == "post" else ("href", "src", "action")
+        self.links += [value for name in read if (value := given.get(name))]
         self.ids += [value] if (value := given.get("id")) else []
         self.languages += [value] if (value := given.get("lang")) else []
         assert "style" not in given

@@ -1,6 +1,5 @@
 """``khien findings``: what was found, and what people decide about it."""
 
-import getpass
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,13 +10,13 @@ import click
 import msgspec
 
 from khien import app, canon, words
+from khien.cli.acting import acting
 from khien.cli.table import sentence
 from khien.cli.terminal import shown
 from khien.contracts import Store
 from khien.errors import InputError, ObservableError
 from khien.model import Finding, Reason
-from khien.pipeline.saving import until_saved
-from khien.triage import life
+from khien.pipeline.steering import Steering
 from khien.words import number, printable
 
 _PAGE = 500  # findings read at a time
@@ -61,16 +60,11 @@ def tell(data: Path | None, reference: str, format: str, language: str) -> int:
 
 def act(data: Path | None, reference: str, act: str, by: str | None, why: str, language: str) -> int:
     """Takes a step with a finding, under somebody's name; answers the exit status once it is safely kept."""
-    with app.store(app.place(data)) as store:
-        moved: list[Finding] = []
-
-        def decide() -> list[Finding]:
-            found = one(store, reference)
-            moved[:] = [life.move(found, act, by=by or getpass.getuser(), at=app.clock(), why=why)]
-            return moved
-
-        until_saved(store, decide)
-    named = {"domain": shown(moved[0].subject), "state": words.phrase(f"state-{moved[0].state}", language)}
+    directory = app.place(data)
+    with app.store(directory) as store:
+        name = acting(store, by)
+        moved = Steering(store, app.audit(directory)).move(one(store, reference).id, act, by=name, why=why)
+    named = {"domain": shown(moved.subject), "state": words.phrase(f"state-{moved.state}", language)}
     click.echo(words.phrase("moved", language, **named))
     return 0
 

@@ -6,8 +6,9 @@ import click
 import msgspec
 
 from khien import app, words
+from khien.cli.sources import line
 from khien.errors import CustodyError, Error
-from khien.model import Finding, SourceState
+from khien.model import Finding, Notice, SourceState
 from khien.pipeline.collect import Feed
 from khien.sources.files import STANDARD_INPUT, Files
 from khien.words import number, printable
@@ -20,26 +21,29 @@ def status(asked: Path | None, format: str, language: str) -> int:
         sources = store.find(SourceState, limit=10_000)
         states = {state: count for (state,), count in store.count(Finding, "state", suppressed=False).items()}
         known = sum(store.count(Finding, suppressed=True).values())
+        notices = {state: count for (state,), count in store.count(Notice, "state").items()}
         usage = store.usage()
     running = app.running(data)
     if format == "json":
         told = {
             "data": str(data), "running": running, "sources": sources,
-            "findings": states, "suppressed": known, "bytes": usage,
+            "findings": states, "suppressed": known, "notices": notices, "bytes": usage,
         }  # fmt: skip
         click.echo(msgspec.json.format(msgspec.json.encode(told), indent=2))
         return 0
     pid = words.phrase("running", language, pid=str(running)) if running else words.phrase("not-running", language)
     click.echo(f"{printable(str(data))}: {pid}")
     for each in sources:
-        counts = {"rows": each.rows, "findings": each.findings, "skipped": each.skipped}
-        line = words.phrase("source-state", language, **{key: number(n, language) for key, n in counts.items()})
-        at = f"{each.read_at:%Y-%m-%d %H:%M:%S} UTC" if each.read_at else "-"
-        end = words.phrase("source-ended", language) if each.ended else printable(each.trouble)
-        click.echo(f"  {printable(each.id)}: {line}; {at}" + (f"; {end}" if end else ""))
+        click.echo(f"  {line(each, language)}")
     named = (f"{words.phrase(f'state-{state}', language)} {number(n, language)}" for state, n in sorted(states.items()))
     total, hidden = number(sum(states.values()), language), number(known, language)
     click.echo("  " + words.phrase("findings-state", language, count=total, states=", ".join(named), known=hidden))
+    if notices:
+        told = (
+            f"{words.page(f'notice-{state}', language)} {number(n, language)}" for state, n in sorted(notices.items())
+        )
+        every = number(sum(notices.values()), language)
+        click.echo("  " + words.phrase("notices-state", language, count=every, states=", ".join(told)))
     for what, size in sorted(usage.items()):
         click.echo(f"  {printable(what)}: {number(size / 1e6, language, 1)} MB")
     return 0

@@ -163,7 +163,7 @@ def save(store: Store, work: Work, at: datetime, warn: Warn | None = None) -> No
     under = page_id(f"{name}\0end" if last_word else name, work.before)
     table = work.feed.table
     columns = schema.TABLES[table].names if table in schema.TABLES else work.rows.schema.names
-    rows = _dated(work.rows.select(columns), at)
+    rows = _dated(work.rows.select(columns), at) if work.rows.num_rows else work.rows  # of a watch, no table's
     landed = [store.land(table, rows, id=under)] if table and rows.num_rows else []
     aside = 0 if work.skipped is None else work.skipped.num_rows
     if aside:

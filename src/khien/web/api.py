@@ -56,7 +56,7 @@ def _told(site: Site, findings: Iterable[Finding]) -> tuple[Told, ...]:
 @get("/picture", sync_to_thread=True)
 def picture(site: Ours) -> views.Picture:
     """Counts of everything that was seen."""
-    return reading.picture(site.store)
+    return reading.picture(site.store, datetime.now(UTC))
 
 
 @get("/findings", sync_to_thread=True)

@@ -16,6 +16,7 @@ from khien import words
 from khien.errors import ObservableError
 from khien.model import State
 from khien.web import reading, views
+from khien.web.doors import Caller
 from khien.web.reading import Query, Site
 
 LONGEST_HEADER = 200  # characters of Accept-Language that are read
@@ -48,7 +49,7 @@ def wanted(
 
 def told(site: Site, id: str) -> reading.Story:
     """The story of a finding, for an address that names it."""
-    story = reading.story(site.store, id) if _ID.fullmatch(id) else None
+    story = reading.story(site.store, id, datetime.now(UTC), site.enrolling.names) if _ID.fullmatch(id) else None
     if story is None:
         raise NotFoundException
     return story
@@ -74,15 +75,16 @@ def preferred(accepted: str) -> str:
     return best
 
 
-def _html(text: str, status: int = 200) -> Response[str]:
+def html(text: str, status: int = 200) -> Response[str]:
+    """A page as an answer."""
     return Response(text, media_type=MediaType.HTML, status_code=status)
 
 
 @get("/", sync_to_thread=True)
 def picture(site: Ours, language: Spoken) -> Response[str]:
     """What was seen, how often we err, and one story."""
-    seen, strongest = reading.picture(site.store), reading.strongest(site.store)
-    return _html(site.frame.render(language, "picture", {}, picture=seen, finding=strongest))
+    seen, strongest = reading.picture(site.store, datetime.now(UTC)), reading.strongest(site.store)
+    return html(site.frame.render(language, "picture", {}, picture=seen, finding=strongest))
 
 
 @get("/findings", sync_to_thread=True)
@@ -90,21 +92,22 @@ def findings(site: Ours, language: Spoken, wanted: Asking) -> Response[str]:
     """A list of findings."""
     found = reading.listing(site.store, wanted)
     address = wanted.address(wanted.after)
-    return _html(site.frame.render(language, "findings", address, listing=found, query=wanted, flooded=(), known=()))
+    return html(site.frame.render(language, "findings", address, listing=found, query=wanted, flooded=(), known=()))
 
 
 @get("/findings/{id:str}", sync_to_thread=True)
-def finding(site: Ours, language: Spoken, id: FromPath[str]) -> Response[str]:
+def finding(site: Ours, language: Spoken, caller: Caller, id: FromPath[str]) -> Response[str]:
     """One story."""
     story = told(site, id)
     filters = reading.filters(story, datetime.now(UTC))
-    return _html(site.frame.render(language, "finding", {"id": id}, story=story, filters=filters))
+    view = {"story": story, "filters": filters, "officer": caller is not None}
+    return html(site.frame.render(language, "finding", {"id": id}, **view))
 
 
 @get("/check", sync_to_thread=True)
 def check(site: Ours, language: Spoken) -> Response[str]:
     """The form that asks about a name."""
-    return _html(site.frame.render(language, "check", {}, text="", refused=False, answer=None))
+    return html(site.frame.render(language, "check", {}, text="", refused=False, answer=None))
 
 
 @post("/check", status_code=200, sync_to_thread=True)
@@ -114,14 +117,14 @@ def checked(site: Ours, language: Spoken, data: URLEncodedBody[Asked]) -> Respon
         answer = views.answer(site.detector, data.text, datetime.now(UTC))
     except ObservableError:
         text = site.frame.render(language, "check", {}, text=data.text, refused=True, answer=None)
-        return _html(text, 422)
-    return _html(site.frame.render(language, "check", {}, text=data.text, refused=False, answer=answer))
+        return html(text, 422)
+    return html(site.frame.render(language, "check", {}, text=data.text, refused=False, answer=answer))
 
 
 @get("/errors", sync_to_thread=True)
 def errors(site: Ours, language: Spoken) -> Response[str]:
     """How often we err, in full."""
-    return _html(site.frame.render(language, "errors", {}, picture=reading.picture(site.store)))
+    return html(site.frame.render(language, "errors", {}, picture=reading.picture(site.store, datetime.now(UTC))))
 
 
 ROUTES = (picture, findings, finding, check, checked, errors)

@@ -1,6 +1,7 @@
 """What each page asks of the store; nothing here decides what is shown."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
 
@@ -8,9 +9,13 @@ import msgspec
 import pyarrow as pa
 
 from khien.contracts import Detector, Store
-from khien.model import Finding, SourceState, State
+from khien.model import Finding, ProtectedName, SourceState, State
+from khien.pipeline import standing
+from khien.pipeline.steering import Enrolling, Steering
 from khien.web import floods, views
+from khien.web.doors import Doors
 from khien.web.render import Frame
+from khien.web.tries import Tries
 
 PAGE = 50  # findings on a page
 MOST_READ = 20  # pages that are read to fill one, where a score is asked for that the order does not bring first
@@ -47,11 +52,18 @@ class Listing(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Site:
-    """What every route answers from."""
+    """What every route answers from. key: from which the links and codes of notices follow; public: the address under
+    which others reach the site, empty where nobody said."""
 
     store: Store
     detector: Detector
     frame: Frame
+    doors: Doors
+    steering: Steering
+    enrolling: Enrolling
+    key: bytes = field(repr=False)
+    public: str = ""
+    tries: Tries = field(default_factory=Tries)
 
 
 def days(store: Store) -> tuple[date, date] | None:
@@ -60,7 +72,7 @@ def days(store: Store) -> tuple[date, date] | None:
     return (first.day, last.day) if first and last else None
 
 
-def picture(store: Store) -> views.Picture:
+def picture(store: Store, now: datetime) -> views.Picture:
     """Counts of everything that was seen."""
     names = sum(each.rows for each in store.find(SourceState, limit=1000) if each.table in ("", "names"))
     latest = store.find(Finding, order="-day", limit=LATEST, claim=floods.FLOOD, state=(*_OPEN, "gone"))
@@ -69,6 +81,7 @@ def picture(store: Store) -> views.Picture:
         store.count(Finding, "detector", "day", "state", "suppressed"),
         store.count(Finding, "claim", "state", claim=(floods.FLOOD, floods.TAKES_PART)),
         latest,
+        standing.told(store, now),
     )
 
 
@@ -108,11 +121,12 @@ def listing(store: Store, query: Query) -> Listing:
 class Story(msgspec.Struct, frozen=True):
     """One finding.
 
-    beside: of a name, what matches too but is known good, the same protected name's first. rates, consists_of: of a
-    flood, over time and at its peak, as far as that is kept.
+    known: of a name, what was stated about it. beside: what matches too but is known good, the same protected name's
+    first. rates, consists_of: of a flood, over time and at its peak, as far as that is kept.
     """
 
     finding: Finding
+    known: standing.Known = standing.Known()
     beside: tuple[Finding, ...] = ()
     rates: floods.Rates | None = None
     consists_of: floods.Attack | None = None
@@ -123,8 +137,8 @@ def filters(story: Story, made: datetime) -> dict[str, str]:
     return floods.filters(story.consists_of, made) if story.consists_of else {}
 
 
-def story(store: Store, id: str) -> Story | None:
-    """None: there is no such finding."""
+def story(store: Store, id: str, now: datetime, names: Mapping[str, ProtectedName]) -> Story | None:
+    """None: there is no such finding. names: what is protected, by id."""
     finding = store.load(Finding, id).get(id)
     if finding is None:
         return None
@@ -137,4 +151,5 @@ def story(store: Store, id: str) -> Story | None:
     for each in (*like, *other):
         if each.id != id:
             beside.setdefault((each.claim, *(reason.code for reason in each.reasons)), each)
-    return Story(finding, tuple(beside.values())[:BESIDE])
+    known = standing.known(store, finding, names.get(finding.claim), now)
+    return Story(finding, known, tuple(beside.values())[:BESIDE])

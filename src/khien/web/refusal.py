@@ -13,7 +13,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import Message, Scope
 
 from khien import words
-from khien.errors import ConfigError, CustodyError, InputError, UnavailableError
+from khien.errors import ConfigError, CustodyError, InputError, RefusedError, TransitionError, UnavailableError
 from khien.web.pages import preferred
 from khien.web.render import Frame
 
@@ -25,7 +25,15 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-CODES = {403: "refused", 404: "missing", 413: "large", 500: "fault", 503: "later"}  # all others: request
+CODES = {  # all others: request
+    401: "signed-out",
+    403: "refused",
+    404: "missing",
+    413: "large",
+    429: "often",
+    500: "fault",
+    503: "later",
+}
 
 _log = logging.getLogger(__name__)
 
@@ -78,7 +86,9 @@ class Refusals:
                 refused["extra"] = error.extra
             return Response(refused, status_code=status, media_type=MediaType.JSON, headers=headers)
         language = first if first in words.LANGUAGES else preferred(request.headers.get("accept-language", ""))
-        text = self._frame.render(language, "error", None, status=status, code=CODES.get(status, "request"))
+        role = isinstance(error, HTTPException) and isinstance(error.extra, dict) and "role" in error.extra
+        code = "role" if role else CODES.get(status, "request")
+        text = self._frame.render(language, "error", None, status=status, code=code)
         return Response(text, status_code=status, media_type=MediaType.HTML, headers=headers)
 
 
@@ -89,6 +99,10 @@ def _read(error: Exception) -> tuple[int, str]:
             return 400, "the body broke off: send it again"
         case HTTPException():
             return error.status_code, error.detail
+        case TransitionError():
+            return 409, str(error)
+        case RefusedError():
+            return 403, str(error)
         case InputError() if not isinstance(error, ConfigError):  # what it says names places on this machine
             return 400, "nothing here answers to that: look at what you asked for"
         case RecursionError():  # what the JSON decoder says of brackets within brackets

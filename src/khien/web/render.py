@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from khien import words
 from khien.model import Finding
-from khien.triage import life
+from khien.pipeline import standing
+from khien.triage import advice, answers, assets, life
 from khien.web import draw, floods, views
 
 FOLDER = Path(__file__).parent
@@ -24,7 +25,18 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-_TEMPLATES.globals.update(draw=draw, floods=floods, life=life, views=views, words=words)  # pyright: ignore[reportArgumentType] # any value is a global
+_GLOBALS: dict[str, Any] = {
+    "answers": answers,
+    "assets": assets,
+    "draw": draw,
+    "floods": floods,
+    "life": life,
+    "saying": advice,
+    "standing": standing,
+    "views": views,
+    "words": words,
+}
+_TEMPLATES.globals.update(_GLOBALS)
 
 
 class Links(Protocol):

@@ -5,6 +5,7 @@ KHIEN_SITE=settings.json python -m khien.web.report FOLDER
 
 import sys
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -71,14 +72,14 @@ def link(language: str | None, page: str, /, **params: str) -> str:
 def _pages(store: Store, frame: Frame) -> Iterator[tuple[str, str]]:
     """Paths below the folder, and what they hold."""
     yield "index.html", frame.start()
-    picture, strongest = reading.picture(store), reading.strongest(store)
+    made = app.clock()
+    picture, strongest = reading.picture(store, made), reading.strongest(store)
     found = _listing(store, Query(), MOST_FOUND)
     known = _listing(store, Query(known=True), MOST_KNOWN)
     flooded = _listing(store, Query(brand=floods.FLOOD, order="new"), MOST_FLOODS)
     largest = picture.floods.largest
     shown = [*found.findings, *flooded.findings, *known.findings, *filter(None, (strongest, largest))]
-    stories = _stories(store, shown)
-    made = app.clock()
+    stories = _stories(store, shown, made)
     for language in words.LANGUAGES:
         pages: list[_Page] = [
             _Page("picture", {}, {"picture": picture, "finding": strongest}),
@@ -89,13 +90,14 @@ def _pages(store: Store, frame: Frame) -> Iterator[tuple[str, str]]:
             ),
             _Page("check", {}, {"text": "", "refused": False, "answer": None}),
             _Page("errors", {}, {"picture": picture}),
-            *(
-                _Page("finding", {"id": identity}, {"story": story, "filters": reading.filters(story, made)})
-                for identity, story in stories.items()
-            ),
+            *(_Page("finding", {"id": identity}, _told_of(story, made)) for identity, story in stories.items()),
         ]
         for name, params, view in pages:
             yield link(language, name, **params).removeprefix("../"), frame.render(language, name, params, **view)
+
+
+def _told_of(story: reading.Story, made: datetime) -> dict[str, object]:
+    return {"story": story, "filters": reading.filters(story, made), "officer": False}
 
 
 class _Page(NamedTuple):
@@ -114,13 +116,13 @@ def _listing(store: Store, query: Query, most: int) -> Listing:
     return Listing(tuple(findings), read.after)
 
 
-def _stories(store: Store, findings: list[Finding]) -> dict[str, reading.Story]:
+def _stories(store: Store, findings: list[Finding], made: datetime) -> dict[str, reading.Story]:
     """The story of each finding, and of each that stands beside one, so that no link leads nowhere."""
     stories: dict[str, reading.Story] = {}
     ids = [finding.id for finding in findings]
     while ids:
         identity = ids.pop()
-        if identity not in stories and (story := reading.story(store, identity)):
+        if identity not in stories and (story := reading.story(store, identity, made, {})):
             stories[identity] = story
             ids += [each.id for each in story.beside]
     return stories

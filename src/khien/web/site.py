@@ -5,23 +5,30 @@ import stat
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 from litestar import Litestar, Router
 from litestar.config.allowed_hosts import AllowedHostsConfig
 from litestar.config.compression import CompressionConfig
-from litestar.datastructures import CacheControlHeader
+from litestar.datastructures import CacheControlHeader, State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.static_files import create_static_files_router
+from publicsuffixlist import PublicSuffixList
 
 from khien import app, words
 from khien.app import SERVING, Serving
+from khien.audit import Audit
 from khien.contracts import Detector, Store
 from khien.errors import ConfigError
-from khien.web import api, pages, reading
+from khien.model import ProtectedName
+from khien.pipeline.steering import Enrolling, Steering
+from khien.pipeline.warn import Triage
+from khien.triage import assets
+from khien.web import api, desk, desk_api, desk_officers, feeds, metrics, notices, pages, reading
+from khien.web.doors import STATE, Doors, caller, keep, officer
 from khien.web.reading import Site
 from khien.web.refusal import Refusals, add_headers, same_site, whole_path
 from khien.web.render import FOLDER, Frame
@@ -37,13 +44,18 @@ def create(
     labels: Mapping[str, str],
     hosts: Sequence[str],
     *,
+    audit: Audit,
+    names: Mapping[str, ProtectedName] | None = None,
+    key: bytes,
+    public: str = "",
     replay: bool = False,
     contact: str = "",
 ) -> Litestar:
     """The site over a store and a detector of names.
 
     labels: what people call each protected name, by id. hosts: the only values of the header Host that are answered,
-    with their ports. replay: what is shown is dated, and every page says so. contact: where people write who object.
+    with their ports. audit: where acts of officers are entered. names: what is protected, by id; key, public: as in
+    reading.Site. replay: what is shown is dated, and every page says so. contact: where people write who object.
     """
     frame = Frame(
         labels=labels,
@@ -53,20 +65,29 @@ def create(
         replay=replay,
         days=lambda: reading.days(store),
     )
-    site = Site(store, detector, frame)
+    doors = Doors(store, audit)
+    names = names or {}
+    steering = Steering(store, audit, Triage(protected=names))
+    enrolling = Enrolling(store, audit, names, assets.Known(names, PublicSuffixList().is_public))
+    site = Site(store, detector, frame, doors, steering, enrolling, key, public)
     return Litestar(
         route_handlers=[
             pages.start,
             *(_pages(language) for language in words.LANGUAGES),
-            Router("/api", route_handlers=api.ROUTES),
+            Router("/api", route_handlers=(*api.ROUTES, *desk_api.ROUTES)),
+            Router("/feeds", route_handlers=feeds.ROUTES, include_in_schema=False),
+            metrics.metrics,
             create_static_files_router("/static", [FOLDER / "static"], cache_control=CacheControlHeader(max_age=_DAY)),
         ],
         dependencies={
             "site": Provide(lambda: site, sync_to_thread=False),
             "wanted": Provide(pages.wanted, sync_to_thread=False),
+            "officer": Provide(officer, sync_to_thread=False),
+            "caller": Provide(caller, sync_to_thread=True),
         },
         allowed_hosts=AllowedHostsConfig(allowed_hosts=list(hosts), www_redirect=False),
-        guards=[whole_path, same_site],
+        guards=[whole_path, same_site, keep],
+        state=State({STATE: doors}),
         request_max_body_size=LARGEST_BODY,
         exception_handlers={Exception: Refusals(frame)},
         before_send=[add_headers],
@@ -80,9 +101,9 @@ def create(
 
 def _pages(language: str) -> Router:
     spoken = Provide(lambda: language, sync_to_thread=False)
-    return Router(
-        f"/{language}", route_handlers=pages.ROUTES, dependencies={"language": spoken}, include_in_schema=False
-    )
+    desk_pages = Router("/desk", route_handlers=(*desk.ROUTES, *desk_officers.ROUTES))
+    routes = (*pages.ROUTES, *notices.ROUTES, desk_pages)
+    return Router(f"/{language}", route_handlers=routes, dependencies={"language": spoken}, include_in_schema=False)
 
 
 def link(language: str | None, page: str, /, **params: str) -> str:
@@ -94,6 +115,17 @@ def link(language: str | None, page: str, /, **params: str) -> str:
             return f"/{language}/"
         case "finding":
             return f"/{language}/findings/{quote(params['id'], safe='')}"
+        case "notice" | "unsubscribe":
+            folder = "notices" if page == "notice" else page
+            return f"/{language}/{folder}/{quote(params['id'], safe='')}/{quote(params['token'], safe='')}"
+        case "desk/finding" | "desk/notice" | "desk/takedown" | "desk/constituent":
+            return f"/{language}/{page}s/{quote(params['id'], safe='')}"
+        case "desk/home" | "desk/door":
+            return f"/{language}/desk"
+        case "desk/entry":
+            return f"/{language}/desk/audit/{params['index']}"
+        case "desk/assets" | "desk/proofs":
+            return f"/{language}/desk/constituents/{quote(params['id'], safe='')}/{page.removeprefix('desk/')}"
         case _:
             return f"/{language}/{page}" + (f"?{urlencode(params)}" if params else "")
 
@@ -114,9 +146,16 @@ def serve() -> Litestar:
     app.end_with_parent()  # a worker of granian's, whose parent may be killed
     asked = told()
     detector = app.lookalike(Path(asked.protect) if asked.protect else None)
-    labels = {each.id: each.label for each in detector.register.names}
+    names = {each.id: each for each in detector.register.names}
+    labels = {each.id: each.label for each in names.values()}
     host, port = asked.site.address
     local = (f"localhost:{port}",) if host in ("127.0.0.1", "::1") else ()
     hosts = (f"[{host}]:{port}" if ":" in host else f"{host}:{port}", *local, *asked.site.hosts)
+    hosts = (*hosts, *filter(None, (urlsplit(asked.site.public).netloc,)))
     store = app.store(Path(asked.data))
-    return create(store, detector, labels, hosts, replay=asked.replay, contact=asked.site.contact)
+    audit = app.audit(Path(asked.data))
+    return create(
+        *(store, detector, labels, hosts),
+        audit=audit, names=names, key=app.key(Path(asked.data), app.NOTICES),
+        public=asked.site.public, replay=asked.replay, contact=asked.site.contact,
+    )  # fmt: skip

@@ -11,7 +11,8 @@ import pyarrow as pa
 from khien import canon, schema, words
 from khien.contracts import Detector
 from khien.errors import ObservableError
-from khien.model import Finding, Reason, State
+from khien.model import Evidence, Finding, Reason, State
+from khien.pipeline import standing
 from khien.triage import life
 from khien.web import floods
 
@@ -19,6 +20,7 @@ MOST_BINS = 60  # bars of a chart: more are too thin to see on a telephone
 
 STATES: tuple[State, ...] = get_args(State)
 
+_NAMED = ("name", "addresses", "hosts", "domain", "address", "network", "url")  # parameters of evidence that are names
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -71,17 +73,8 @@ def spelt_otherwise(subject: str) -> str:
             return shown(canon.domain(subject))
         except ObservableError:
             return ""
-    labels = [_letters(label) for label in subject.split(".")]
-    return shown(".".join(labels)) if any(not label.isascii() for label in labels) else ""
-
-
-def _letters(label: str) -> str:
-    if not label.startswith("xn--"):
-        return label
-    try:  # IDNA would refuse some of what attackers register, and people should see it all the same
-        return label[4:].encode("ascii").decode("punycode")
-    except UnicodeError:
-        return label
+    letters = canon.letters(subject)
+    return "" if letters.isascii() else shown(letters)
 
 
 def shown(name: str) -> str:
@@ -103,6 +96,14 @@ def sentence(reason: Reason, language: str) -> str:
     """A reason for people to read; names in it are defanged."""
     params = {key: shown(text) if key in words.NAMES else words.printable(text) for key, text in reason.params.items()}
     return words.reason(reason.code, params, language)
+
+
+def stated(evidence: Evidence) -> dict[str, str]:
+    """The parameters of a fact as people may read them: names defanged, of a time its day."""
+    params = {key: shown(text) if key in _NAMED else words.printable(text) for key, text in evidence.params.items()}
+    if "created" in params:
+        params["created"] = params["created"][:10]
+    return params
 
 
 class Bin(msgspec.Struct, frozen=True):
@@ -139,11 +140,14 @@ def _edges(first: date, last: date) -> Iterator[Iterator[date]]:
     yield (date(year, 1, 1) for year in range(first.year, last.year + 1))
 
 
+NOBODY_TOLD = standing.Told()
+
+
 class Picture(msgspec.Struct, frozen=True):
     """What was seen so far; of floods in floods, all else of names alone.
 
     names: looked at; findings, known: raised, and raised but known good; looked_at, dismissed: findings a person
-    decided about, and found to be none; first, last: days they were first seen on.
+    decided about, and found to be none; first, last: days they were first seen on; told: how soon and rightly.
     """
 
     names: int
@@ -156,6 +160,7 @@ class Picture(msgspec.Struct, frozen=True):
     first: date | None
     last: date | None
     floods: floods.Tile
+    told: standing.Told
 
 
 def picture(
@@ -163,9 +168,10 @@ def picture(
     counts: Mapping[tuple[str, date, State, bool], int],
     flooded: Mapping[tuple[str, State], int],
     latest: Sequence[Finding],
+    told: standing.Told = NOBODY_TOLD,
 ) -> Picture:
     """counts: findings by detector, day, state and whether they are suppressed, as Store.count gives them; flooded,
-    latest: as floods.tile takes them."""
+    latest: as floods.tile takes them; told: as standing.told has it."""
     days: dict[date, int] = {}
     states: dict[State, int] = dict.fromkeys(STATES, 0)
     known = 0
@@ -188,6 +194,7 @@ def picture(
         first=min(days, default=None),
         last=max(days, default=None),
         floods=floods.tile(flooded, latest),
+        told=told,
     )
 
 
