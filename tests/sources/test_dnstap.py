@@ -236,7 +236,7 @@ def test_bind_tells_what_it_asks_and_not_who_asked_it(tmp_path: Path) -> None:
     root = "$TTL 60\n@ SOA ns. h. 1 60 60 60 60\n@ NS ns.\nns. A 127.0.0.1\n*.test-zone.example. A 192.0.2.1\n"
     (tmp_path / "root").write_text(root)
     (tmp_path / "hints").write_text(". 60 NS ns.\nns. 60 A 127.0.0.1\n")
-    authority = f'options {{ BASE recursion no; }}; zone "." {{ type primary; file "{tmp_path}/root"; }};\n'
+    authority = f'options {{ BASE recursion no; }}; zone "." {{ type primary; file "{tmp_path / "root"}"; }};\n'
     tap = tmp_path / "tap.sock"
     resolver = (
         f"options {{ BASE recursion yes; empty-zones-enable no; qname-minimization off; dnstap {{ all; }};"
