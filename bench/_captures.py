@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from _rows import Bar, Row, skipped
 
-from khien import app
+from khien.app import machine, parts
+from khien.app.configuration import Floods
 from khien.contracts import Seen
 
 ALL = Bar(100, "%")
@@ -73,11 +74,11 @@ def _quiet(name: str, bar: Bar | None, paths: list[Path]) -> Row:
 
 def scan(path: Path) -> tuple[int, Found]:
     """How many rows a file has, and the floods in it, as ``khien scan flows`` finds them."""
-    watch = app.flood_watch(app.Floods(), whole=True)(app.engine(), None)
+    watch = parts.flood_watch(Floods(), whole=True)(machine.engine(), None)
     found: Found = {}
     rows = 0
     seen: list[Seen] = []
-    for page in app.captures([str(path)]).read(None):
+    for page in parts.captures([str(path)]).read(None):
         rows += page.rows.num_rows
         seen.append(watch.take(page.rows))
     for row in (row for each in (*seen, watch.finish()) for batch in each.findings for row in batch.to_pylist()):

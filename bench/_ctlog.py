@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 
@@ -87,15 +88,16 @@ def serve(kind: str, count: int, folder: Path) -> None:
 
 def read(listed: str, count: int, folder: Path) -> None:
     """Reads all a log holds, looks for imitations and saves what is found; says what that took, page by page."""
-    from khien import app
+    from khien.app import machine, registers
     from khien.pipeline import collect
+    from khien.pipeline.warn import Triage
     from khien.sources.ctlog.source import CtLog, progress
 
-    source = CtLog(listed, backlog=count, until_head=True, poll=60, allow=("127.0.0.0/8",))
-    feed = collect.Feed("ct", source, "names", None, (app.lookalike(),))
+    source = CtLog(lambda: datetime.now(UTC), listed, backlog=count, until_head=True, poll=60, allow=("127.0.0.0/8",))
+    feed = collect.Feed("ct", source, "names", None, (registers.lookalike(),))
     feed.detectors[0](pa.RecordBatch.from_pylist([{"name": "a.example"}], source.yields))  # kernels are loaded
     pages: list[tuple[float, int, int, int, int]] = []  # seconds, entries done, names, findings, the oldest entry
-    with app.store(folder / f"store-{time.monotonic_ns()}") as store:
+    with machine.store(folder / f"store-{time.monotonic_ns()}") as store:
         started = time.perf_counter()
 
         def told(work: collect.Work | collect.Halt) -> None:
@@ -106,7 +108,8 @@ def read(listed: str, count: int, folder: Path) -> None:
             oldest = min(work.rows["index"].to_numpy(), default=count)
             pages.append((time.perf_counter() - started, count - left, work.rows.num_rows, found, int(oldest)))
 
-        collect.run((feed,), app.engine(), store, app.clock, Event(), told)
+        triage = Triage(("resolver", "rdap", "site"), {each.id: each for each in registers.load().names})
+        collect.run((feed,), machine.engine(), store, machine.clock, Event(), told, triage)
     peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     print(json.dumps({"cpu": sum(os.times()[:2]), "peak": int(peak.split()[1]) * 1024, "pages": pages}), flush=True)
 

@@ -20,7 +20,9 @@ from _rows import Bar, Row
 from _traffic import START, Chance, Export, Exporter, attack, joined, sampled, select, together, vector_of
 from mitigation import ATTACKS, BENIGN, capture
 
-from khien import app
+from khien.app import machine
+from khien.app.configuration import Floods
+from khien.app.parts import flood_watch
 from khien.flows import exports, pcap, records
 from khien.flows.counts import SECOND
 from khien.flows.decoder import Decoder
@@ -174,7 +176,7 @@ def _where(row: Mapping[str, Any], floods: Sequence[Flood]) -> str:
 
 def _found(sent: Export) -> list[Mapping[str, Any]]:
     """The floods that are found, as they are known in the end."""
-    watch = app.flood_watch(app.Floods(), whole=False)(app.engine(), None)
+    watch = flood_watch(Floods(), whole=False)(machine.engine(), None)
     seen = [watch.take(rows) for _, rows in sent.pages()] + [watch.finish()]
     latest = {row["id"]: row for each in seen for batch in each.findings for row in batch.to_pylist()}
     return list(latest.values())

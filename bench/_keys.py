@@ -20,7 +20,8 @@ from _children import environment
 from _rows import Bar, Row
 from _traffic import START, ipv4, made
 
-from khien import app
+from khien.app import machine, parts
+from khien.app.configuration import Floods
 from khien.flows import records
 from khien.flows.counts import SECOND, count
 from khien.flows.floors import OURS
@@ -64,7 +65,7 @@ def main() -> int:
 
 
 def _watch() -> dict[str, int]:
-    watch = app.flood_watch(app.Floods(), whole=False)(app.engine(), None)
+    watch = parts.flood_watch(Floods(), whole=False)(machine.engine(), None)
     for rows in _pages():
         watch.take(rows)
     return {}

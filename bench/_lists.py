@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pyarrow as pa
 from msgspec.structs import replace
 
-from khien import app
+from khien.app import registers
 from khien.model import ProtectedName, Record, Register
 from khien.names.register import folded
 
@@ -75,7 +75,7 @@ def array(once: Sequence[str], rows: int) -> pa.StringArray:
 
 def register_of(words: int) -> Register:
     """The shipped register with exactly so many words: cut from its end, or topped up with labels of popular names."""
-    shipped = app.load_register()
+    shipped = registers.load()
     kept: list[ProtectedName] = []
     known: set[str] = set()
     for name in shipped.names:

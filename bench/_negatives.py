@@ -9,7 +9,8 @@ from _rows import Bar, Row, skipped
 from _traffic import START, Chance, Exporter, connections, host, ipv4, joined, made
 from mitigation import capture
 
-from khien import app
+from khien.app import machine, parts
+from khien.app.configuration import Floods
 from khien.flows.counts import SECOND
 from khien.flows.records import Columns
 from khien.flows.vectors import ACK, ICMP, PUSH, RST, SYN, TCP, UDP
@@ -48,7 +49,7 @@ def _row(name: str, found: Mapping[str, Sequence[str]], how: str) -> Row:
 
 
 def _found(packets: Columns, exporter: Exporter, chance: Chance) -> list[str]:
-    watch = app.flood_watch(app.Floods(), whole=False)(app.engine(), None)
+    watch = parts.flood_watch(Floods(), whole=False)(machine.engine(), None)
     seen = [watch.take(rows) for _, rows in exporter.export(packets, chance).pages()] + [watch.finish()]
     rows = [row for each in seen for batch in each.findings for row in batch.to_pylist()]
     return sorted({f"{row['subject']} {'+'.join(row['techniques'])}" for row in rows})

@@ -8,7 +8,8 @@ import numpy as np
 from _rows import Bar, Row
 from _traffic import START, Chance, Export, Exporter, attack, connections, host, ipv4, joined
 
-from khien import app
+from khien.app import machine, parts
+from khien.app.configuration import Floods
 from khien.flows import records
 from khien.flows.counts import SECOND
 from khien.flows.floors import OURS
@@ -101,7 +102,7 @@ def _one(vector: str, subject: str, targets: Array, floor: float, rate: float, e
     flood = attack(vector, targets, rate, begin, LASTS + exporter.active, chance)
     sent = exporter.export(joined(flood, _ordinary(targets, LASTS + exporter.active, chance)), chance)
     implied = oracle(sent, subject, flood, floor)
-    watch = app.flood_watch(app.Floods(), whole=False)(app.engine(), None)
+    watch = parts.flood_watch(Floods(), whole=False)(machine.engine(), None)
     for at, rows in sent.pages():
         found = [row for batch in watch.take(rows).findings for row in batch.to_pylist() if row["subject"] == subject]
         if found:

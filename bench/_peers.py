@@ -13,7 +13,7 @@ from _children import one_cpu
 from _lists import array, labelled, names, stream
 from _speed import buffers
 
-from khien import app
+from khien.app import registers
 from khien.compiled import kernel
 from khien.model import Register
 
@@ -69,8 +69,8 @@ def measured(folder: Path, positives: Path, benign: Path, quick: bool) -> Iterat
         Names.of([each.host for each in labelled(positives)]),
         Names.of(names(benign)),
     )
-    register = app.load_register()
-    words = [word.text for word in app.lookalike().program.words]
+    register = registers.load()
+    words = [word.text for word in registers.lookalike().program.words]
     with one_cpu():
         yield _floor(array(once, rows))
         for peer in (_ahocorasick, _hyperscan, _hyperscan_edits):

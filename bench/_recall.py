@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from _lists import Labelled, labelled, names
 from _rows import Bar, Row
 
-from khien import app, schema
+from khien import schema
+from khien.app import registers
 from khien.detectors.lookalike import Lookalike
 
 RATES = (10, 50, 1_000, 5_000)  # findings per million benign names
@@ -101,7 +102,7 @@ def over_brands(scored: Sequence[Scored], threshold: float) -> float:
 
 def held(positives: Path, benign: Path) -> list[Row]:
     """Recall of one list at each rate of another, beside the bars."""
-    detector = app.lookalike()
+    detector = registers.lookalike()
     scored = score(detector, labelled(positives))
     ranked = rank(detector, names(benign))
     rows: list[Row] = []
@@ -123,7 +124,7 @@ def held(positives: Path, benign: Path) -> list[Row]:
 
 def further(folder: Path, positives: Path, benign: Path) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Recall of every labelled list at every rate of every other list: a header, and a line for each pair."""
-    detector = app.lookalike()
+    detector = registers.lookalike()
     lookalikes = folder / "vn_lookalike.tsv"
     lists = {
         positives.name: labelled(positives),

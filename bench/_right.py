@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 from _lists import Labelled, labelled, names
 from _rows import Bar, Row
 
-from khien import app, schema
+from khien import schema
+from khien.app import registers
 from khien.model import Asset, Constituent, Delivery, Evidence, Finding, Hearing, Notice, Proof, ProtectedName
 from khien.triage import decide, evidence, life
 
@@ -127,7 +128,7 @@ def _day(base: Sequence[str], real: Sequence[Labelled], rows: int, seed: int) ->
 
 def outcome(day: Day, rates: Mapping[str, Rates]) -> Told:
     """What comes of a day through triage, at such rates."""
-    protected = {each.id: each for each in app.load_register().names}
+    protected = {each.id: each for each in registers.load().names}
     often = [brand for brand, _ in Counter(day.truth.values()).most_common()]
     others = Random(day.seed).sample(sorted(protected.keys() - often), len(protected) - len(often))
     owners = {brand: f"{at // BRANDS}" for at, brand in enumerate((*often, *others))}
@@ -153,7 +154,7 @@ def findings(base: Sequence[str], real: Sequence[Labelled], rows: int, seed: int
     labels = pa.array([name.partition(".")[0] for name in base if name.count(".") > 1], pa.string())
     places = set(draw.choice(rows, len(real), replace=False).tolist())
     inserted = dict(zip(sorted(places), (each.host for each in real), strict=True))
-    detector = app.lookalike()
+    detector = registers.lookalike()
     for start in range(0, rows, _BATCH):
         count = min(_BATCH, rows - start)
         at = pa.array(draw.integers(0, len(every), count) if start >= len(every) else _plain(start, count, len(every)))

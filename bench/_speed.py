@@ -11,7 +11,7 @@ from _children import FOUND_OR_NOT, Took, khien, one_cpu, run
 from _lists import array, register_of, repeat, stream, toml
 from _rows import Bar, Row
 
-from khien import app
+from khien.app.registers import lookalike
 from khien.names import search, shape
 from khien.names.program import Program
 
@@ -40,7 +40,7 @@ def whole(folder: Path, scratch: Path, quick: bool) -> Iterator[Row]:
         for label, register in ready.items():
             _scan(single, register)  # compiles kernels, makes tables and bytecode where they are not kept yet
             took = [_scan(text, register) for _ in range(times)]
-            words = len(app.lookalike(register).program.words)
+            words = len(lookalike(register).program.words)
             how = f"process from start to exit, one CPU, kernels and tables warm, file to file; {words:,} words"
             yield _row(f"whole scan, {rows:,} rows, {label}", SCAN[label], rows, took, how)
     text.unlink()
@@ -57,7 +57,7 @@ def candidates(folder: Path, scratch: Path, quick: bool) -> Iterator[Row]:
     rows = FEW if quick else ROWS
     column = array(stream(folder), rows)
     for label, register in registers(scratch).items():
-        program = app.lookalike(register).program
+        program = lookalike(register).program
         with one_cpu():
             took, matches = _candidates(program, column)
         how = f"Arrow buffers to matches in memory, in process, one CPU; {rows:,} names, {matches:,} matches"

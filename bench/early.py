@@ -32,7 +32,8 @@ from _rows import HEADER, Bar, Row, skipped, table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from khien import app, schema
+from khien import schema
+from khien.app import machine, registers
 from khien.contracts import R, Store
 from khien.model import Asset, Constituent, Delivery, Finding, Hearing, Notice, Proof, ProtectedName
 from tests.ctlogs import Authority, Log, log_list
@@ -114,7 +115,7 @@ def world(stack: ExitStack, seed: int) -> World:
     web = stack.enter_context(around.sites(titles))
     port, post = stack.enter_context(around.mail())
     logs = [stack.enter_context(Log("One")), stack.enter_context(Log("Two", kind="static"))]
-    brands = [each for each in app.load_register().names if each.words][:BRANDS]
+    brands = [each for each in registers.load().names if each.words][:BRANDS]
     made = World(folder, logs, post, titles, brands, random.Random(seed))
     if LISTS.is_dir():
         made.ordinary = [each for each in names(LISTS / "nrd_newest.txt.zst")[:20_000] if len(each) < 100]
@@ -160,7 +161,7 @@ def world(stack: ExitStack, seed: int) -> World:
         post = {{ host = "{around.HERE}", port = {port}, security = "none", sender = "warn@khien.example" }}
         """
     )
-    with app.store(folder / "data") as store:
+    with machine.store(folder / "data") as store:
         store.save(*constituents(brands))
     return made
 
@@ -247,7 +248,7 @@ def kills(quick: bool) -> Iterator[Row]:
         time.sleep(2)
         process.terminate()
         process.wait(60)
-        with app.store(made.folder / "data") as store:
+        with machine.store(made.folder / "data") as store:
             found = {subject for name in made.published for subject in (name, f"www.{name}")}
             there = {each.subject for each in _all(store, Finding, subject=tuple(found))}
             notices = _all(store, Notice)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from khien import app
+from khien.app import registers
 from khien.names import match, reference
 from khien.names.text import ALIKE, MARKED
 
@@ -81,7 +81,7 @@ def batches(names: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
 def main() -> int:
     """Compares, and prints a row for each technique."""
     names = hosts(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
-    program = app.lookalike().program
+    program = registers.lookalike().program
     folds = reference.unpack(program.folds.astype("<u4").tobytes())
     seen, missed, extra = Counter[str](), Counter[str](), Counter[str]()
     examples: list[str] = []

@@ -25,7 +25,8 @@ import numpy as np
 from _rows import HEADER, Bar, Row, table
 from names import BUSY, machine
 
-from khien import app
+from khien.app.configuration import Site
+from khien.app.machine import clock
 from khien.cli import serve
 from khien.model import SourceState
 from khien.stores.embedded.store import Embedded
@@ -62,10 +63,10 @@ def measure(scratch: Path, findings: int) -> Iterator[Row]:
     """The rows, one after the other, so that none runs beside another."""
     yield first_minute(scratch / "replay")
     place = scratch / "filled"
-    with Embedded.at(place, app.clock) as store:
+    with Embedded.at(place, clock) as store:
         fill(store, findings)
     listen = f"127.0.0.1:{free_port()}"
-    with serve.site(place, None, app.Site(listen=listen), replay=False):
+    with serve.site(place, None, Site(listen=listen), replay=False):
         yield first_page(listen)
         for name, ask in asks(findings).items():
             yield timed(listen, name, ask, findings)

@@ -25,7 +25,9 @@ import pyarrow as pa
 from _rows import HEADER, Bar, Row, skipped, table
 from names import BUSY, machine
 
-from khien import app, schema
+from khien import schema
+from khien.app import parts, registers
+from khien.app.machine import clock, engine
 from khien.model import Finding
 from khien.pipeline import collect
 from khien.stores.embedded.store import Embedded
@@ -71,7 +73,7 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
 def measure(asked: argparse.Namespace, scratch: Path) -> Iterator[Row]:
     """The rows asked for, one after the other, so that none runs beside another."""
     findings = FEW if asked.quick else FINDINGS
-    with Embedded.at(scratch / "findings", app.clock) as store:
+    with Embedded.at(scratch / "findings", clock) as store:
         if {"pages", "counts", "pipeline"} & set(asked.only):
             yield filled(store, findings)
         if "pages" in asked.only:
@@ -139,11 +141,11 @@ def through(store: Embedded, once: Sequence[str], names: int, scratch: Path) -> 
     path = scratch / "names.txt"
     with path.open("w", encoding="utf-8") as file:
         file.writelines(f"{name}\n" for name in _made.names(once, names))
-    feed = collect.Feed("bench", app.names([str(path)]), "names", None, (app.lookalike(),))
+    feed = collect.Feed("bench", parts.names([str(path)]), "names", None, (registers.lookalike(),))
     feed.detectors[0](pa.RecordBatch.from_pylist([{"name": once[0]}], schema.NAMES))  # kernels and tables are loaded
     before = sum(store.count(Finding).values())
     started = time.perf_counter()
-    collect.run((feed,), app.engine(), store, app.clock, Event())
+    collect.run((feed,), engine(), store, clock, Event())
     seconds = time.perf_counter() - started
     path.unlink()
     landed, found = store.scan("names").count_rows(), sum(store.count(Finding).values()) - before
@@ -153,7 +155,7 @@ def through(store: Embedded, once: Sequence[str], names: int, scratch: Path) -> 
 
 def day(once: Sequence[str], names: int, directory: Path) -> Iterator[Row]:
     """Names of a day land in batches; then some are looked up."""
-    with Embedded.at(directory, app.clock) as store:
+    with Embedded.at(directory, clock) as store:
         seconds = 0.0
         for number, texts in enumerate(_made.batches(once, names, BATCH)):
             batch = _made.rows(texts, timedelta(seconds=86_400 * number * BATCH / names))
@@ -201,7 +203,7 @@ def peers(once: Sequence[str], names: int, scratch: Path) -> Iterator[Row]:
     yield Row(
         "peer: rows of SQLite", None, names / seconds, f"{names / seconds:,.0f} names/s", f"{names:,}; {size:,.0f} MB"
     )
-    with Embedded.at(scratch / "peer", app.clock) as store:
+    with Embedded.at(scratch / "peer", clock) as store:
         started = time.perf_counter()
         for number, texts in enumerate(batches):
             store.save(landed=[store.land("names", _made.rows(texts, timedelta(0)), id=f"{number}")])

@@ -14,7 +14,8 @@ import atheris
 import numpy as np
 import pyarrow as pa
 
-from khien import app, schema
+from khien import schema
+from khien.app import registers
 from khien.detectors.lookalike import Lookalike
 from khien.names import explain, program, reference, scan, search, text
 
@@ -85,7 +86,7 @@ def test_one_input(
 
 def main() -> None:
     """Compiles and makes the tables first: what is watched is changed, and cannot be compiled any more."""
-    detector = app.lookalike()
+    detector = registers.lookalike()
     made = detector.program
     folds = reference.unpack(made.folds.astype("<u4").tobytes())
     target = partial(test_one_input, detector, made, folds, [word.text.encode() for word in made.words])

@@ -23,7 +23,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from khien import app, schema
+from khien import schema
+from khien.app import parts, registers
 from khien.flows import records
 
 FOLDER = Path(__file__).parent.parent / "src/khien/data/sample"
@@ -55,7 +56,7 @@ def names(folder: Path) -> bytes:
             chosen.append((day, name, origins[0]))
     stream = rows(folder / "ct_stream.tsv.zst")
     batch = [pa.array([row[0] for row in stream]), pa.nulls(len(stream), schema.TIME)]
-    found = app.lookalike()(pa.record_batch(batch, schema=schema.NAMES))
+    found = registers.lookalike()(pa.record_batch(batch, schema=schema.NAMES))
     met = set(found["subject"].to_pylist())
     known = set(found.filter(found["suppressed"])["subject"].to_pylist())  # what is known good is to be seen too
     apart = len(stream) // STREAM
@@ -96,7 +97,7 @@ def datagrams(path: Path) -> Iterator[tuple[int, bytes]]:
 
 def flood(path: Path) -> list[tuple[int, bytes]]:
     """Messages of IPFIX (RFC 7011), each with when what it tells of began: the template, then a record a second."""
-    pages = [page.rows for page in app.captures([str(path)]).read(None) if page.rows.num_rows]
+    pages = [page.rows for page in parts.captures([str(path)]).read(None) if page.rows.num_rows]
     seen = records.columns(pa.concat_batches(pages))
     chosen = (seen.target == np.frombuffer(ip_address(VICTIM).packed, np.uint8)).all(axis=1)
     chosen &= seen.protocol == AUTHENTICATION

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from khien import app, schema
+from khien import schema
+from khien.app import machine, parts, registers
+from khien.app.configuration import Site
 from khien.cli import serve
 from khien.contracts import Store
 from khien.model import Asset, Constituent, Finding, Hearing, Notice, Proof
@@ -42,9 +44,9 @@ def main() -> None:
         sys.exit("there is no Chromium: install chromium")
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="khien-") as folder:
-        with app.store(Path(folder)) as store:
-            for feed in app.samples():
-                collect.collect(feed, app.engine(), store, app.clock())
+        with machine.store(Path(folder)) as store:
+            for feed in parts.samples():
+                collect.collect(feed, machine.engine(), store, machine.clock())
             (finding, *_) = [
                 *store.find(Finding, order="-score", limit=1, suppressed=False, claim=BRAND),
                 *store.find(Finding, order="-score", limit=1, suppressed=False),
@@ -52,18 +54,18 @@ def main() -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             listen = f"127.0.0.1:{probe.getsockname()[1]}"
-        with serve.site(Path(folder), None, app.Site(listen=listen), replay=True) as served:
+        with serve.site(Path(folder), None, Site(listen=listen), replay=True) as served:
             shoot(chromium, served.address, SHOTS, finding.id)
-            with app.store(Path(folder)) as store:  # behind the others: nobody has confirmed anything of the sample
+            with machine.store(Path(folder)) as store:  # behind the others: nobody has confirmed anything of the sample
                 notice = warn(store, finding)
-            token = tokens.token(app.key(Path(folder), app.NOTICES), tokens.NOTICE, notice)
+            token = tokens.token(machine.key(Path(folder), machine.NOTICES), tokens.NOTICE, notice)
             shoot(chromium, served.address, NOTICES, f"{notice}/{token}")
 
 
 def warn(store: Store, finding: Finding) -> str:
     """Tells a constituent of a finding, as if an officer had confirmed it; answers the notice's id."""
-    at = app.clock()
-    known = app.load_register()
+    at = machine.clock()
+    known = registers.load()
     label = next(each.label for each in known.names if each.id == finding.claim)
     asset = Asset(
         id=schema.asset_id("brand", finding.claim, finding.claim),

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from khien import app
+from khien.app import registers
 from khien.names import place, program, scan
 from khien.names.judge import TERMS
 
@@ -70,7 +70,7 @@ def sample(
     ready: program.Program, names: Sequence[str], brands: Sequence[str | None], imitates: bool, weight: float
 ) -> Sample:
     """The matches of names that nothing known suppresses; those of another brand than the label's are left out."""
-    ids = app.load_register().names
+    ids = registers.load().names
     _, offsets, row = pa.array(names, pa.string()).buffers()
     found = program.run(ready, np.frombuffer(offsets, np.int32), np.frombuffer(row, np.uint8), -np.inf, keep_terms=True)
     parts = list(found)
@@ -126,7 +126,7 @@ def best(one: Sample, weights: Sequence[np.ndarray]) -> np.ndarray:
 
 def main() -> None:
     shared = Path(sys.argv[1]) / "names"
-    ready = app.lookalike().program
+    ready = registers.lookalike().program
     samples = []
     for file, weight in SIDES:
         names = [row[0] for row in read(shared / file)]

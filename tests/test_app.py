@@ -6,22 +6,24 @@ from pathlib import Path
 
 import pytest
 
-from khien import app
+from khien.app import assembly, machine, parts, registers
+from khien.app.configuration import Floods
 from khien.errors import ConfigError, InputError
-from khien.model import Finding, Reason
+from khien.model import Finding, Inquiry, Reason
 from khien.names import register
 from khien.schema import finding_id
 from khien.triage import life
+from khien.triage.evidence import NEVER
 from tests import toy
 
 
 def test_the_shipped_register_protects_a_country() -> None:
-    assert len(app.load_register().names) >= 200
+    assert len(registers.load().names) >= 200
 
 
 def test_the_detector_is_whole_and_travels() -> None:
-    detector = app.lookalike()
-    assert detector.register == app.load_register()
+    detector = registers.lookalike()
+    assert detector.register == registers.load()
     assert detector.lures
     for piece in (detector.fold, detector.lexicon, detector.popular, detector.suffixes):
         assert piece
@@ -44,7 +46,7 @@ def test_a_register_that_cannot_be_used(tmp_path: Path, content: bytes | None, s
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigError) as raised:
-        app.load_register(path)
+        registers.load(path)
     assert str(path) in str(raised.value)
     assert said in str(raised.value)
 
@@ -53,23 +55,23 @@ def test_a_register_that_cannot_be_used(tmp_path: Path, content: bytes | None, s
 def test_inputs_are_looked_at_before_they_are_read(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError):
-        app.names(["-", path])
+        parts.names(["-", path])
 
 
 def test_names_of_several_inputs(tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text("n,host\n1,example.org\n")
     (tmp_path / "two.txt").write_text("example.net\n")
-    source = app.names([str(tmp_path / "one.csv"), str(tmp_path / "two.txt")])
+    source = parts.names([str(tmp_path / "one.csv"), str(tmp_path / "two.txt")])
     assert [name for page in source.read(None) for name in page.rows["name"].to_pylist()] == [
         "example.org",
         "example.net",
     ]
 
 
-def configured(tmp_path: Path, text: str) -> app.Configured:
+def configured(tmp_path: Path, text: str) -> assembly.Configured:
     path = tmp_path / "khien.toml"
     path.write_text(text, encoding="utf-8")
-    return app.load_config(path)
+    return assembly.load(path)
 
 
 def test_a_source_of_flows_is_watched_and_does_not_land(tmp_path: Path) -> None:
@@ -102,7 +104,7 @@ def test_a_source_of_flows_is_watched_and_does_not_land(tmp_path: Path) -> None:
     assert (captures.table, captures.detectors, captures.fold) == ("flood_rates", (), None)
     assert captures.source.paths == (str(tmp_path / "yesterday.pcap"),)  # type: ignore[attr-defined]
     assert set(found.keep) == {"flood_rates", "baselines"}
-    assert captures.watch(app.engine(), toy.Memory(toy.Place())).finish().findings == ()
+    assert captures.watch(machine.engine(), toy.Memory(toy.Place())).finish().findings == ()
 
 
 @pytest.mark.parametrize(
@@ -147,7 +149,7 @@ def test_a_watch_takes_up_the_floods_that_are_open() -> None:
     for subject, age in (("198.51.100.7", 0), ("198.51.100.8", 60), ("198.51.100.9", 3600)):
         store.save(kept(subject, newest - timedelta(seconds=age)))
     store.save(kept("login.example", newest, claim="bank"))
-    watch = app.flood_watch(app.Floods(), whole=False)(app.engine(), store)
+    watch = parts.flood_watch(Floods(), whole=False)(machine.engine(), store)
     sealed = life.findings(watch.finish().findings, source="", at=newest)
     assert {each.subject for each in sealed} == {"198.51.100.7", "198.51.100.8"}
     assert {each.id for each in sealed} <= set(store.load(Finding, *(each.id for each in sealed)))
@@ -156,9 +158,19 @@ def test_a_watch_takes_up_the_floods_that_are_open() -> None:
 
 def test_captures_are_looked_at_before_they_are_read(tmp_path: Path) -> None:
     (tmp_path / "flows.csv").write_text("")
-    assert app.captures([str(tmp_path / "flows.csv"), "-"]).paths == (str(tmp_path / "flows.csv"), "-")
+    assert parts.captures([str(tmp_path / "flows.csv"), "-"]).paths == (str(tmp_path / "flows.csv"), "-")
     for path in ("missing.pcap", str(tmp_path)):
         with pytest.raises(InputError, match=path):
-            app.captures(["-", path])
+            parts.captures(["-", path])
     with pytest.raises(ConfigError, match="none of traffic, exports"):
-        app.captures(["-"], "netflow")
+        parts.captures(["-"], "netflow")
+
+
+def test_what_was_never_asked_does_not_wait_behind_what_is_asked_again(tmp_path: Path) -> None:
+    early, late = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
+    with machine.store(tmp_path) as store:
+        for name, due, asked in (("again", early, early), ("new", late, None), ("later", NEVER, late)):
+            store.save(Inquiry(id=name, source="rdap", subject=f"{name}.example", due=due, asked=asked))
+    assert parts.Asking(tmp_path)("rdap", 10) == ["new.example", "again.example"]
+    assert parts.Asking(tmp_path)("rdap", 1) == ["new.example"]
+    assert parts.Asking(tmp_path)("site", 10) == []

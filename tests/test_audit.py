@@ -11,7 +11,8 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from khien import app, audit, ledger, words
+from khien import audit, ledger, words
+from khien.app import machine
 from khien.audit import Act, Audit, Head
 from khien.cli.main import run
 from khien.errors import ContractError, CustodyError, FormatError
@@ -34,7 +35,7 @@ def writer(key: Ed25519PrivateKey | None = None) -> Audit:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Embedded]:
-    with app.store(tmp_path) as store:
+    with machine.store(tmp_path) as store:
         yield store
 
 
@@ -64,7 +65,7 @@ def test_it_holds_with_several_acts_in_one_save_too(store: Embedded) -> None:
 
 def test_two_processes_write_one_log(tmp_path: Path) -> None:
     def work(name: str) -> None:
-        with app.store(tmp_path) as store:
+        with machine.store(tmp_path) as store:
             log = writer()
             for number in range(10):
                 until_saved(store, lambda: log.entries(store, Act(name, "signed-in", str(number))))  # noqa: B023
@@ -74,7 +75,7 @@ def test_two_processes_write_one_log(tmp_path: Path) -> None:
         each.start()
     for each in threads:
         each.join()
-    with app.store(tmp_path) as store:
+    with machine.store(tmp_path) as store:
         entries = list(audit.read(store))
         assert audit.verify(entries, tree_of(store), writer().verifier).size == 20
     assert [each.what for each in entries if each.by == "lan"] == list(map(str, range(10)))
@@ -165,7 +166,7 @@ def test_a_head_that_was_changed_is_named_and_nothing_is_added_to_it(store: Embe
 
 def test_who_holds_the_key_is_found_by_a_checkpoint_kept_elsewhere(tmp_path: Path) -> None:
     log = writer()
-    with app.store(tmp_path / "ours") as ours, app.store(tmp_path / "rewritten") as rewritten:
+    with machine.store(tmp_path / "ours") as ours, machine.store(tmp_path / "rewritten") as rewritten:
         kept = write(ours, log, 7)[4].checkpoint.encode()
         write(ours, log, 2)
         audit.verify(audit.read(ours), tree_of(ours), log.verifier, kept)
@@ -233,8 +234,8 @@ def test_the_command_line(tmp_path: Path, capsysbinary: pytest.CaptureFixture[by
         return status, (caught.out + caught.err).decode()
 
     place, export, note = ("--data", str(tmp_path / "data")), tmp_path / "audit.jsonl", tmp_path / "audit.note"
-    with app.store(tmp_path / "data") as store:
-        log = app.audit(tmp_path / "data")
+    with machine.store(tmp_path / "data") as store:
+        log = machine.audit(tmp_path / "data")
         store.save(SourceState(id="one"))
         assert khien("show", *place) == (0, "Nothing was done yet.\n")
         assert khien("checkpoint", *place)[0] == 2

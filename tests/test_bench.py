@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from khien import app
+from khien.app import registers
 from khien.names import register
 
 ROOT = Path(__file__).parents[1]
@@ -72,7 +72,7 @@ def test_a_host_is_scored_by_its_best_finding(bench: ModuleType) -> None:
         bench._lists.Labelled("vietcombank.example.top", "another"),
         bench._lists.Labelled("nothing.example", "vietcombank"),
     ]
-    right, wrong, none = bench._recall.score(app.lookalike(), positives)
+    right, wrong, none = bench._recall.score(registers.lookalike(), positives)
     assert right.best == right.own > 0.5
     assert wrong.best == right.best
     assert (wrong.own, none.best) == (-1, -1)

@@ -130,7 +130,8 @@ def test_source(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if not kind.replayable:
         pytest.skip("it has no end, and gives what it is sent")
     for case in cases_of(name)["case"]:
-        source = made(kind, case["settings"])
+        clock = {"clock": lambda: START} if "clock" in {each.name for each in fields(kind)} else {}
+        source = made(kind, {**case["settings"], **clock})
         pages = list(source.read(None))
         rows = [row for page in pages for row in page.rows.to_pylist()]
         assert rows == batch_of(case["rows"], source.yields).to_pylist(), case["why"]

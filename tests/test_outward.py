@@ -4,10 +4,11 @@ import gzip
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
-from threading import Event
+from threading import Barrier, Event
 from typing import Any
 
 import httpx
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from khien.errors import ConfigError, Error, FormatError, RefusedError, UnavailableError
-from khien.outward import http
+from khien.outward import asking, http
 from khien.outward.addresses import is_outside, server, system
 from khien.outward.asking import Asking, Fact
 from khien.outward.pace import Kept, Pace
@@ -458,3 +459,48 @@ def test_what_is_no_longer_due_is_told_of_anew_when_it_is_again() -> None:
         for _ in range(2):
             assert next(reading) == []
         due.append("a")
+
+
+def test_looks_whose_turn_never_comes_make_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "_AGAIN", 0.001)
+    stuck = [f"stuck{number}" for number in range(600)]
+    reading = Asking(
+        lambda limit: [*stuck, "good"][:limit],
+        (lambda subject: (Fact("page", "answers", {}),) if subject == "good" else None,),
+        50,
+    ).rows()
+    told = next(rows for rows in reading if rows)
+    assert [row["subject"] for row in told] == ["good"]
+
+
+def test_as_many_are_asked_at_a_time_as_who_asks_says(web: Callable[..., Web]) -> None:
+    most = 24
+    together = Barrier(most)
+
+    def answer(connection: socket.socket, *_: object) -> None:
+        together.wait(20)
+        reply(connection, b"there")
+
+    here = web(answer)
+    with http.client("test", allow=HERE, ports=(here.port,)) as client, ThreadPoolExecutor(most) as threads:
+        answers = list(threads.map(lambda _: http.get(client, here.url, LARGEST, seconds=20).body, range(most)))
+    assert answers == [b"there"] * most
+
+
+def test_where_only_the_inside_is_allowed_nothing_outside_is_reached(web: Callable[..., Web]) -> None:
+    assert at(web(replies(b"there")), inside=True).body == b"there"
+    with pytest.raises(RefusedError, match="not in a network that is allowed"):
+        ask("http://8.8.8.8/", inside=True)
+
+
+def test_who_reaches_nobody_is_told_until_somebody_answers() -> None:
+    reached = asking.Reached(b"7 3")
+    assert (reached.cursor([]), reached.cursor(["row"])) == (b"7 3", b"8")
+    for _ in range(19):
+        reached.note(answered=False)
+    assert asking.silence(reached.cursor(["row"])) == ""
+    reached.note(answered=False)
+    assert asking.silence(reached.cursor([])) == ""  # where nothing is told nothing moves
+    assert "none of the last 20 looks was answered" in asking.silence(reached.cursor(["row"]))
+    reached.note(answered=True)
+    assert asking.silence(reached.cursor(["row"])) == ""

@@ -20,7 +20,7 @@ OF_RECORDS = re.compile(rf"(?:.*_)?(?:{_WORDS})(?:_.*)?", re.VERBOSE)
 OF_TABLES = re.compile(rf"(?:.*_)?(?:{_WORDS}|sources?|targets?|devices|subject)(?:_.*)?", re.VERBOSE)
 
 RECORDS = {  # fields that sound so and are about no person, and why
-    "khien.app.Site.contact": "of the house that runs Khiên, as it wishes to be written to",
+    "khien.app.configuration.Site.contact": "of the house that runs Khiên, as it wishes to be written to",
     "khien.channels.mail.post.Post.sender": "the house's own address",
     "khien.channels.mail.post.Post.user": "the house's own account at its mail server",
     "khien.formats.constituents._Table.label": "a document's, while it is read: kept as Constituent.label",

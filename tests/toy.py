@@ -198,12 +198,14 @@ class Memory:
     ) -> Sequence[R]:
         by, reverse = order.removeprefix("-"), order.startswith("-")
         _hold_indexed(kind, by, *equal)
-        found = [record for record in self._of(kind) if _equals(record, equal)]
-        found.sort(key=lambda record: (getattr(record, by) is not None, getattr(record, by), _id(record)))
-        found = found[::-1] if reverse else found
-        if after:
-            last = self.place.records[kind, after]
-            found = found[found.index(last) + 1 :]
+
+        def place(record: Record) -> tuple[bool, Any, str]:
+            return getattr(record, by) is not None, getattr(record, by), _id(record)
+
+        found = sorted((record for record in self._of(kind) if _equals(record, equal)), key=place, reverse=reverse)
+        if after:  # which may have changed since, and not be among them any more
+            last = place(self.place.records[kind, after])
+            found = [each for each in found if (place(each) < last if reverse else place(each) > last)]
         return found[:limit]
 
     def count(self, kind: type[Record], /, *by: str, **equal: Any) -> Mapping[tuple[Any, ...], int]:

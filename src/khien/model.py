@@ -179,15 +179,29 @@ class Evidence(Record, frozen=True, kw_only=True):
 
 
 class Inquiry(Record, frozen=True, kw_only=True):
-    """What findings ask of a source of evidence: to look into a subject, from due on; asked: when it last did."""
+    """What findings ask of a source of evidence: to look into a subject, from due on; asked: when it last did.
 
-    indexed: ClassVar[tuple[str, ...]] = ("source", "due")
+    queue: what was never asked does not wait behind what is asked again.
+    """
+
+    indexed: ClassVar[tuple[str, ...]] = ("source", "queue", "due")
 
     id: str
     source: str
     subject: str
     due: datetime
     asked: datetime | None = None
+
+    @property
+    def queue(self) -> str:
+        """Its source, and whether it was asked before."""
+        never, again = self.queues(self.source)
+        return never if self.asked is None else again
+
+    @staticmethod
+    def queues(source: str) -> tuple[str, str]:
+        """The queues of a source, in the order in which it answers them."""
+        return f"{source}/new", f"{source}/again"
 
 
 AssetKind = Literal["domain", "brand", "prefix", "mail-domain"]
@@ -290,7 +304,7 @@ class Notice(Record, frozen=True, kw_only=True):
     was taken from them.
     """
 
-    indexed: ClassVar[tuple[str, ...]] = ("constituent", "state", "raised", "severity")
+    indexed: ClassVar[tuple[str, ...]] = ("constituent", "sector", "state", "raised", "severity")
     counted: ClassVar[tuple[str, ...]] = ("state", "severity")
 
     id: str

@@ -148,14 +148,15 @@ def _opened(path: str) -> BinaryIO:
         raise InputError(f"{path!r}: is no path: {error}") from error
 
 
-def advice(error: OSError) -> str:
+def advice(error: OSError | ValueError) -> str:
+    """What is wrong with a path that could not be read, and the cure; a ValueError is a NUL in it."""
     if isinstance(error, FileNotFoundError):
         return "there is no such file: check the path"
     if isinstance(error, IsADirectoryError):
-        return "is a directory: name the files in it"
+        return "is a directory: name a file in it"
     if isinstance(error, PermissionError):
         return "may not be read: ask its owner for the right to read it"
-    return f"cannot be read: {error.strerror or error}"
+    return f"cannot be read: {getattr(error, 'strerror', None) or error}"
 
 
 def first_line(error: BaseException) -> str:

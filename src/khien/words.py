@@ -165,6 +165,11 @@ def number(value: float, language: str, places: int = 0) -> str:
     return written.translate(_VIETNAMESE) if language == "vi" else written
 
 
+def short(value: float, language: str) -> str:
+    """A number to one decimal place, without it where that is nought: 4, or 4.5."""
+    return number(value, language, 0 if round(value, 1).is_integer() else 1)
+
+
 def printable(text: str) -> str:
     """The text with whatever moves a cursor, turns the writing round or is not seen written as an escape."""
     if text.isprintable():

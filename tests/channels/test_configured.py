@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from khien import app
+from khien.app import assembly
 from khien.channels.mail.abuse import Abuse
 from khien.channels.mail.notices import Mail
 from khien.channels.webhook import Webhook
@@ -37,7 +37,7 @@ def written(folder: Path, text: str) -> Path:
 
 
 def test_channels_get_what_is_ours(tmp_path: Path) -> None:
-    channels = app.load_config(written(tmp_path, MAIL)).channels
+    channels = assembly.load(written(tmp_path, MAIL)).channels
     mail, abuse, hooks = (channels[name] for name in ("mail", "abuse", "hooks"))
     assert isinstance(mail, Mail)
     assert isinstance(abuse, Abuse)
@@ -49,15 +49,34 @@ def test_channels_get_what_is_ours(tmp_path: Path) -> None:
     assert hooks.clock().tzinfo is not None
 
 
+@pytest.mark.parametrize("public", ["https://warn.csirt.example:8443/", "http://127.0.0.1:8460", "http://localhost"])
+def test_where_the_site_is_reached(tmp_path: Path, public: str) -> None:
+    site = assembly.load(written(tmp_path, MAIL.replace("https://warn.csirt.example", public))).site
+    assert site is not None
+    assert site.public == public
+
+
+@pytest.mark.parametrize("way", ['post = { reply_to = "soc@csirt.example", ', 'contact = "1800 1234"\npost = { '])
+def test_a_letter_can_be_answered(tmp_path: Path, way: str) -> None:
+    config = MAIL.replace('public = "https://warn.csirt.example"\ncontact = "1800 1234"', "")
+    assert assembly.load(written(tmp_path, config.replace("post = { ", way, 1))).channels
+
+
 @pytest.mark.parametrize(
     ("right", "wrong", "said"),
     [
         ("port = 465", "prot = 465", "prot"),
-        ('"tls"', '"ssl"', "ssl"),
+        ('"tls"', '"ssl"', "khien.toml:12: channel 'abuse': post.security: .* give 'none' or 'starttls' or 'tls'"),
+        ("security =", "securiti =", "channel 'abuse': post.securiti: there is no such setting: there is host, sender"),
+        (
+            'public = "https://warn.csirt.example"\ncontact = "1800 1234"',
+            "",
+            "6: channel 'mail': .* give .site. public",
+        ),
         ('sender = "warn@csirt.example", ', "", "sender"),
         ("allow = ", "clock = ", "no setting clock"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, right: str, wrong: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        app.load_config(written(tmp_path, MAIL.replace(right, wrong)))
+        assembly.load(written(tmp_path, MAIL.replace(right, wrong)))

@@ -38,7 +38,7 @@ def post(mail: MailSide, pem: Path, tmp_path: Path) -> Post:
     (tmp_path / "password").chmod(0o600)
     return Post(
         host=HOST, port=mail.port, sender="warn@csirt.example", user="khien", password_file=str(tmp_path / "password"),
-        authorities=str(pem), seconds=20,
+        authorities_file=str(pem), seconds=20,
     )  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def test_webhook(pem: Path, tmp_path: Path) -> None:
     side = HookSide(pem)
     record = samples.notice()
     to = samples.to(record, side.url, channel="webhook", secret_file=str(tmp_path / "secret"))
-    channel = Webhook(lambda: NOON, allow=("127.0.0.0/8",), ports=(side.port,), authorities=str(pem))
+    channel = Webhook(lambda: NOON, allow=("127.0.0.0/8",), ports=(side.port,), authorities_file=str(pem))
     try:
         check_channel(channel, record, to, side, secrets=[SECRET])
     finally:

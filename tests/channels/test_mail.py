@@ -151,7 +151,7 @@ def test_it_is_secured_or_not_sent(tmp_path: Path, security: str) -> None:
     notice, to = samples.notice(), samples.to(samples.notice(), "soc@bank.example")
     try:
         assert (
-            Mail(post(side.port, security=security, authorities=str(pem)))
+            Mail(post(side.port, security=security, authorities_file=str(pem)))
             .send(notice, to, samples.commit)
             .startswith("250 ")
         )

@@ -35,7 +35,7 @@ def channel(side: HookSide, tmp_path: Path) -> Webhook:
         (tmp_path / name).write_bytes(content)
         (tmp_path / name).chmod(0o600)
     return Webhook(
-        lambda: NOON, allow=("127.0.0.0/8",), ports=(side.port,), authorities=str(tmp_path / "server.pem"),
+        lambda: NOON, allow=("127.0.0.0/8",), ports=(side.port,), authorities_file=str(tmp_path / "server.pem"),
         site="https://warn.csirt.example", key_file=str(tmp_path / "key"),
     )  # fmt: skip
 
@@ -105,13 +105,14 @@ def test_who_asks_us_to_wait_is_not_asked_meanwhile(side: HookSide, channel: Web
 
 def test_nobody_leads_it_inside(side: HookSide, tmp_path: Path, channel: Webhook) -> None:
     notice = samples.notice()
-    outside = Webhook(lambda: NOON, ports=(side.port,), authorities=str(tmp_path / "server.pem"))
+    outside = Webhook(lambda: NOON, ports=(side.port,), authorities_file=str(tmp_path / "server.pem"))
     with pytest.raises(InputError, match="public Internet"):
         outside.send(notice, to(side, tmp_path, notice), samples.commit)
     with pytest.raises(InputError, match="https"):
         outside.send(notice, to(side, tmp_path, notice, address="http://hooks.example/"), samples.commit)
-    with pytest.raises(InputError):
-        channel.send(notice, to(side, tmp_path, notice, address=f"https://{HOST}:1/hook"), samples.commit)
+    for address in ("http://8.8.8.8/", f"https://{HOST}:1/hook"):
+        with pytest.raises(InputError):
+            channel.send(notice, to(side, tmp_path, notice, address=address), samples.commit)
     assert side.posts == []
 
 

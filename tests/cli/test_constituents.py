@@ -4,7 +4,7 @@ import io
 import json
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ import dns.message
 import dns.rrset
 import pytest
 
+from khien.app import machine
 from khien.cli import main
+from khien.triage import tokens
 from tests.cli.conftest import REGISTER, Khien
 from tests.loopback import Liar
 
@@ -25,12 +27,19 @@ class Run:
 
     streams: pytest.CaptureFixture[str]
     monkeypatch: pytest.MonkeyPatch
+    notes: list[str] = field(default_factory=list[str])
+
+    @property
+    def noted(self) -> str:
+        """What the last one said beside its answer."""
+        return self.notes[0]
 
     def __call__(self, *arguments: str, stdin: str = "", status: int = 0) -> str:
         """What one says that ends so."""
         self.monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
         met = main.run(["constituents", *arguments])
         said, problem = self.streams.readouterr()
+        self.notes[:] = [problem]
         assert met == status, problem
         return said if status == 0 else problem
 
@@ -90,6 +99,11 @@ def test_from_entering_to_leaving(did: Run) -> None:
         " after PT2H\n"
     )
     assert "is no hour" in did.refused(*mail, "--quiet", "night")
+    assert "--zone is that of --quiet" in did.refused(*mail, "--zone", "Asia/Tokyo")
+    assert "is no time zone" in did.refused(*mail, "--quiet", "22:00-06:00", "--zone", "Mars/X")
+    hook = ("hear", "saothuy", "--channel", "webhook", "--address")
+    assert "secret_file: is missing" in did.refused(*hook, "https://saothuybank.vn/khien")
+    assert "is no https address" in did.refused(*hook, "http://saothuybank.vn/khien", "--secret-file", "hook.secret")
     constituent, assets = shown(did)
     assert (constituent["label"], constituent["sector"], constituent["patience"]) == ("Sao Thủy", "bank", "PT5400S")
     assert [each["least"] for each in constituent["hears"]] == ["low"]
@@ -100,7 +114,10 @@ def test_from_entering_to_leaving(did: Run) -> None:
     did("remove", "saothuy", "--prefix", "203.0.113.0/24", "--why", "sold")
     assert shown(did)[1] == {"domain saothuybank.vn": None, "brand saothuy": None}
     assert "does not claim '198.51.100.0/24'" in did.refused("remove", "saothuy", "--prefix", "198.51.100.0/24")
-    did("remove", "saothuy", "--why", "asked to leave", "--by", "Lan")
+    assert "2 assets with their proofs and 0 ways to hear, and nothing" in did.refused("remove", "saothuy")
+    assert "say --why" in did.refused("remove", "saothuy", "--why", " ")
+    left = did("remove", "saothuy", "--why", "asked to leave", "--by", "Lan")
+    assert "- saothuy: domain saothuybank.vn: not proven" in left
     assert "there is no constituent 'saothuy'" in did.refused("show", "saothuy")
     assert "there is no constituent 'saothuy'" in did.refused("remove", "saothuy")
     assert did("list") == ""
@@ -119,7 +136,9 @@ def test_a_domain_proven_in_dns_makes_its_protected_name_theirs(did: Run) -> Non
     with Liar(answering(said[1])) as server:
         did("prove", "saothuy", "saothuybank.vn", "--how", "dns", "--server", server.at)
     assert shown(did)[1] == {"domain saothuybank.vn": "dns", "brand saothuy": "estate"}
-    assert "prove that domain" in did.refused("prove", "saothuy", "saothuy")
+    for how in ((), ("--how", "dns"), ("--how", "mail")):
+        said = did.refused("prove", "saothuy", "saothuy", *how)
+        assert "claim and prove one of saothuybank.vn; or give an officer's word for it, with --how officer" in said
     did("remove", "saothuy", "--domain", "saothuybank.vn")
     assert shown(did)[1] == {"brand saothuy": None}
 
@@ -191,3 +210,39 @@ def test_what_is_wrong_with_a_document_is_told_with_its_line(did: Run, tmp_path:
     assert "is no format of constituents" in did.refused("import", "names.txt")
     assert "check the path" in did.refused("import", "nothing.toml")
     assert did("list") == ""
+
+
+def test_the_address_of_a_feed_is_told_as_others_reach_it(did: Run, tmp_path: Path) -> None:
+    entered(did)
+    key = machine.key(tmp_path / "khien-data", machine.NOTICES)
+    path = f"{tokens.feed_path(key, 'saothuy')}/atom.xml?language=en"
+    assert f"http://127.0.0.1:8460{path}\n" in did("show", "saothuy")
+    public = CONFIG.replace("site = false", 'site = { public = "https://khien.example/" }')
+    (tmp_path / "khien.toml").write_text(public, encoding="utf-8")
+    assert f"https://khien.example{path}\n" in did("show", "saothuy")
+    (tmp_path / "khien.toml").write_text("site = { public = 1 }\n", encoding="utf-8")
+    assert "khien doctor says where" in did.refused("show", "saothuy")
+
+
+def test_a_channel_that_nothing_goes_out_by_is_told(did: Run, tmp_path: Path) -> None:
+    entered(did)
+    sms = ("hear", "saothuy", "--channel", "sms", "--address", "+84900000000")
+    did(*sms)
+    assert "khien.toml has no channel sms, and nothing goes out there until it has. There is: -." in did.noted
+    with (tmp_path / "khien.toml").open("a") as file:
+        file.write('\n[[channel]]\nkind = "mail"\n\n[[channel]]\nkind = "webhook"\nname = "sms"\n')
+    did(*sms, "--least", "high")
+    assert "khien.toml" not in did.noted
+    did("hear", "saothuy", "--channel", "fax", "--lang", "vi")
+    assert "khien.toml không có kênh fax" in did.noted
+    (tmp_path / "khien.toml").unlink()
+    did(*sms, "--least", "low", "--data", "khien-data", "--protect", "ours.toml")
+    assert "khien.toml" not in did.noted
+
+
+def test_in_vietnamese_everything_is(did: Run) -> None:
+    entered(did)
+    did("prove", "saothuy", "saothuybank.vn", "--how", "officer", "--why", "gọi lại số đã biết", "--by", "Lan")
+    told = did("show", "saothuy", "--lang", "vi")
+    assert re.search(r"tên miền +saothuybank\.vn: theo xác nhận của cán bộ, [0-9-]{10}, Lan: gọi lại số đã biết", told)
+    assert "tên được bảo vệ" in told

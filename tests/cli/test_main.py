@@ -12,7 +12,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from khien.cli import commands, main
+from khien.cli import main
+from khien.cli.commands import findings, root
 from khien.model import State
 from khien.triage import life
 from tests.cli.conftest import COMMAND, Khien
@@ -24,9 +25,9 @@ def walk(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[s
         yield from walk(each, (*path, name))
 
 
-@pytest.mark.parametrize("path", list(walk(commands.khien)), ids=" ".join)
+@pytest.mark.parametrize("path", list(walk(root.khien)), ids=" ".join)
 def test_every_command_shows_how_it_is_used(path: tuple[str, ...]) -> None:
-    done = CliRunner().invoke(commands.khien, [*path, "--help"], prog_name="khien")
+    done = CliRunner().invoke(root.khien, [*path, "--help"], prog_name="khien")
     assert done.exit_code == 0
     assert "Example" in done.output
     assert f"    {' '.join(('khien', *path))}" in done.output
@@ -152,5 +153,5 @@ def test_a_full_disk(arguments: list[str], protect: str) -> None:
 
 def test_commands_offer_what_the_rules_allow() -> None:
     """They repeat it, so that help and completion load nothing."""
-    assert get_args(State) == commands.STATES
-    assert set(commands.ACTS) == {act for _, act in life.MOVES} - {life.SEE}
+    assert get_args(State) == findings.STATES
+    assert set(findings.ACTS) == {act for _, act in life.MOVES} - {life.SEE}

@@ -3,10 +3,13 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from khien import app, audit
-from khien.model import Notice, SourceState, Takedown
+from khien import audit, schema, words
+from khien.app import machine
+from khien.model import Asset, Constituent, Evidence, Finding, Hearing, Notice, Proof, SourceState, Takedown
+from khien.triage import life
 from tests.cli.conftest import Khien
 from tests.web import filled
 from tests.web.filled import Filled
@@ -15,7 +18,7 @@ from tests.web.filled import Filled
 @pytest.fixture
 def ids(tmp_path: Path) -> Filled:
     """A filled data directory, where khien looks for it."""
-    with app.store(tmp_path / "khien-data") as store:
+    with machine.store(tmp_path / "khien-data") as store:
         return filled.fill(store)
 
 
@@ -28,7 +31,7 @@ def test_sources_are_told(khien: Khien) -> None:
     assert "còn 140 dòng phải đọc" in line
     assert "\u202e" not in told.stdout
     lines = [json.loads(each) for each in khien("sources", "--format", "jsonl").stdout.splitlines()]
-    assert {each["state"]["id"]: each["lag"] for each in lines} == {"ct": 0.0, filled.HOSTILE: None}
+    assert {each["state"]["id"]: each["lag"] for each in lines} == {"ct": 90.0, filled.HOSTILE: None}
     assert "notices: 3" in khien("status").stdout
 
 
@@ -49,18 +52,33 @@ def test_notices_are_listed_shown_and_answered(khien: Khien, ids: Filled, tmp_pa
     assert again.returncode == 2
     assert "it takes nothing more, not acknowledge" in again.stderr
     assert "takes officer" in khien("notices", "acknowledge", ids.citizen, "--by", "viewer").stderr
-    assert "no notice begins with 'ffff'" in khien("notices", "show", "ffff").stderr
-    with app.store(tmp_path / "khien-data") as store:
+    assert "'ffff' is too short: give at least 6" in khien("notices", "show", "ffff").stderr
+    assert "no notice begins with 'ffffff'" in khien("notices", "show", "ffffff").stderr
+    with machine.store(tmp_path / "khien-data") as store:
         assert store.load(Notice, ids.notice)[ids.notice].steps[-1].why == "their own"
         assert [(each.by, each.act) for each in audit.read(store) if each.act != "refused"] == [
             ("officer", "notice-withdrawn")
         ]
 
 
+def test_a_name_is_told_once_and_a_digest_says_that_it_is_one(khien: Khien, ids: Filled, tmp_path: Path) -> None:
+    with machine.store(tmp_path / "khien-data") as store:
+        alone = store.load(Notice, ids.notice)[ids.notice]
+        web = msgspec.structs.replace(alone.subjects[0], value=f"www.{filled.SUBJECT}")
+        other = msgspec.structs.replace(alone.subjects[0], value="saothuybank.example.vip")
+        store.save(msgspec.structs.replace(alone, id="e" * 64, subjects=(*alone.subjects, web), campaign=""))
+        gathered = (*alone.subjects, web, other)
+        store.save(msgspec.structs.replace(alone, id="f" * 64, subjects=gathered, campaign="digest"))
+    listed = {each[:12]: each for each in khien("notices", "list").stdout.splitlines()}
+    assert listed["e" * 12].endswith("Ngân hàng Sao Thủy: saothuybank-otp[.]example[.]top  (open)")
+    assert listed["f" * 12].endswith("Ngân hàng Sao Thủy: Digest: saothuybank-otp[.]example[.]top and 1 more  (open)")
+    assert words.page("deliveries-gathered", "en") in khien("notices", "show", "e" * 64).stdout
+
+
 def test_takedowns_are_listed_shown_begun_and_closed(khien: Khien, ids: Filled, tmp_path: Path) -> None:
     listed = khien("takedown", "list")
     assert listed.returncode == 1
-    assert "3.0 h" in listed.stdout
+    assert "3 h" in listed.stdout
     shown = khien("takedown", "show", "saothuybank-otp[.]example[.]top").stdout
     assert "abuse@registrar.example" in shown
     assert "takes approver" in khien("takedown", "close", filled.SUBJECT, "--by", "officer").stderr
@@ -69,13 +87,20 @@ def test_takedowns_are_listed_shown_begun_and_closed(khien: Khien, ids: Filled, 
     assert khien("takedown", "begin", filled.SUBJECT).returncode == 0
     assert khien("takedown", "begin", filled.SUBJECT).returncode == 2
     assert khien("takedown", "begin", "nobody.example").returncode == 2
-    with app.store(tmp_path / "khien-data") as store:
+    with machine.store(tmp_path / "khien-data") as store:
         kept = store.load(Takedown, ids.takedown)[ids.takedown]
         assert (kept.state, len(kept.steps)) == ("asked", 5)
 
 
+def test_what_is_given_wrong_is_called_by_its_name(khien: Khien) -> None:
+    said = khien("officers", "role", "lan", "king").stderr
+    assert "Invalid value for 'ROLE'" in said
+    for act, reason in (("acknowledge", "they have it in hand"), ("own", "is their own"), ("withdraw", "is for sale")):
+        assert reason in khien("notices", act, "--help").stdout
+
+
 def test_a_place_where_nothing_was_told(khien: Khien, tmp_path: Path) -> None:
-    with app.store(tmp_path / "khien-data") as store:
+    with machine.store(tmp_path / "khien-data") as store:
         store.save(SourceState(id="names"))
     for command, said in (("notices", "No notice"), ("takedown", "no takedown")):
         told = khien(command, "list")
@@ -96,3 +121,39 @@ def test_what_a_run_says_is_lines_of_json(khien: Khien, tmp_path: Path) -> None:
     assert told["source-at"]["rows"] == "1"
     assert told["found-so-far"]["count"] == "1"
     assert any(each["level"] == "error" and "nothing.txt" in each["message"] for each in said)
+
+
+def test_a_finding_that_is_reopened_is_told_as_at_the_desk(khien: Khien, tmp_path: Path) -> None:
+    """What its page says counts by the register: whoever asks, at the desk or here, hears the same."""
+    now = machine.clock()
+    name = "vietcombank-y.example"
+    found = Finding(
+        id=schema.finding_id("lookalike", "domain", name, "vietcombank").hex(),
+        detector="lookalike",
+        kind="domain",
+        subject=name,
+        claim="vietcombank",
+        score=0.99,
+        techniques=(),
+        reasons=(),
+        raised=now,
+    )
+    page = Evidence(
+        id=schema.evidence_id(name, "page", "site"),
+        subject=name,
+        topic="page",
+        source="site",
+        code="answers",
+        params={"status": "200", "title": "Vietcombank Internet Banking", "url": f"https://{name}/"},
+        at=now,
+        since=now,
+    )
+    proof = Proof(how="officer", at=now, by="lan", why="called back")
+    brand = Asset(id="brand", kind="brand", value="vietcombank", constituent="bank", proof=proof)
+    bank = Constituent(id="bank", label="Bank", hears=(Hearing(channel="mail", address="soc@bank.example"),))
+    with machine.store(tmp_path / "khien-data") as store:
+        store.save(bank, brand, page, life.move(found, life.DISMISS, by="lan", at=now))
+    assert khien("findings", "reopen", found.id, "--why", "looked again").returncode == 0
+    with machine.store(tmp_path / "khien-data") as store:
+        (told,) = store.find(Notice)
+        assert [each.finding for each in told.subjects] == [found.id]

@@ -1,7 +1,7 @@
 """Tree heads of both kinds of log, and lists of logs: taken as they are signed and written, refused otherwise."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -134,3 +134,22 @@ def test_the_form_that_is_published() -> None:
     assert {each.name for each in live} == {"Google 'Icarus' log", "Google 'Rocketeer' log"}
     assert not any(each.until and each.until < datetime(2022, 5, 6, tzinfo=UTC) for each in logs)
     assert loglist.public_key(live[0])
+
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def milliseconds(at: datetime) -> int:
+    return round(1000 * at.timestamp())
+
+
+@pytest.mark.parametrize("at", [milliseconds(NOW + timedelta(minutes=6)), heads.MOST_LEAVES - 1])
+def test_a_head_from_the_future_is_refused(at: int) -> None:
+    with pytest.raises(FormatError, match="ahead of the clock here"):
+        heads.expect_past(heads.Head(1, b"", at), NOW)
+    heads.expect_past(heads.Head(1, b"", milliseconds(NOW + timedelta(minutes=4))), NOW)
+
+
+def test_a_head_that_stays_old_is_no_head_of_now() -> None:
+    assert heads.aged(milliseconds(NOW - timedelta(hours=23)), NOW) == ""
+    assert "more than 24 hours old" in heads.aged(milliseconds(NOW - timedelta(hours=25)), NOW)

@@ -27,9 +27,10 @@ def head(size: int, at: int = 0) -> Head:
     st.integers(0, 4000),
     st.lists(st.integers(0, 700) | st.just(-1), max_size=60),
     st.sampled_from([1, 7, 256, 1000]),
+    st.sampled_from([1, 5, 200, 5000]),
 )
-def test_every_entry_is_read_newest_first(size: int, backlog: int, steps: list[int], most: int) -> None:
-    """Steps: how many entries come; -1: a chunk is read. At the end all that is left is read."""
+def test_every_entry_is_read_newest_first(size: int, backlog: int, steps: list[int], most: int, given: int) -> None:
+    """Steps: how many entries come; -1: a chunk is read, of which so many are given. At the end all is read."""
     standing = intervals.begun("log", head(size), backlog)
     begin, met = max(size - backlog, 0), set[int]()
 
@@ -43,8 +44,11 @@ def test_every_entry_is_read_newest_first(size: int, backlog: int, steps: list[i
         assert 0 < chunk.end - chunk.begin <= most + 2
         assert chunk.root == root(chunk.end)
         assert chunk.begin & (chunk.begin - 1) != 0 or chunk.begin == 0 or chunk.known == root(chunk.begin)
-        met.update(range(chunk.begin, chunk.end))
-        standing = intervals.read(standing, chunk, root(chunk.begin), chunk.end)
+        end, behind = min(chunk.begin + given, chunk.end), None
+        if end < chunk.end:
+            behind = intervals.Gap(end, chunk.end, chunk.root, root(end))
+        met.update(range(chunk.begin, end))
+        standing = intervals.read(standing, chunk, root(chunk.begin), end, behind)
         standing = intervals.decode(intervals.encode({"id": standing}))["id"]
         return True
 
@@ -68,7 +72,9 @@ def test_heads_that_do_not_follow() -> None:
     standing = intervals.begun("log", head(100, at=50), 0)
     with pytest.raises(CustodyError, match="some were removed"):
         intervals.grown(standing, head(99, at=51))
-    assert intervals.grown(standing, head(99, at=50)) == standing
+    with pytest.raises(CustodyError, match="some were removed"):
+        intervals.grown(standing, head(99, at=50))
+    assert intervals.grown(standing, head(99, at=49)) == standing
     with pytest.raises(CustodyError, match="the log forks"):
         intervals.grown(standing, Head(100, root(7), 51))
     assert intervals.grown(standing, head(100, at=60)).at == 60
@@ -82,7 +88,7 @@ def test_heads_that_do_not_follow() -> None:
 def test_progress() -> None:
     standing = intervals.grown(intervals.begun("a log", head(1000, at=1_793_500_000_000), 10), head(1200, at=2**62))
     (told,) = intervals.progress(intervals.encode({"id": standing}))
-    assert told == ("a log", 1200, 210, 1, None, None, "", False)
+    assert told == ("a log", 1200, 210, 1, None, "", False)
     chunk = intervals.next_chunk(standing, 256)
     assert chunk
     standing = intervals.read(standing, chunk, root(chunk.begin), 1_793_500_000_000_000)

@@ -94,3 +94,24 @@ def test_hostile_mail_is_bounded(message: bytes) -> None:
 def test_nothing_else_escapes(message: bytes) -> None:
     with suppress(FormatError):
         reportmail.hosts(b"Content-Type: multipart/mixed; boundary=a\n\n--a\n" + message)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"Content-Type: multipart/mixed; boundary=a\n\n" + b"--a\n\nx\n" * 2_001,
+        b"Content-Type: multipart/mixed; boundary=a\r\r" + b"--a\r\rx\r" * 2_001,
+        b"".join(b"Content-Type: multipart/mixed; Boundary*0 =%d\n\n--%d\n" % (n, n) for n in range(41)),
+    ],
+)
+def test_more_parts_than_any_mail_has_are_refused(message: bytes) -> None:
+    with pytest.raises(FormatError, match="more parts than any"):
+        reportmail.hosts(message)
+
+
+def test_what_is_behind_many_lines_or_far_behind_in_a_header_is_not_read() -> None:
+    assert reportmail.hosts(b"\n" * 50_000 + b"https://a.example/") == []
+    assert reportmail.hosts(b"\n" * 49_000 + b"https://a.example/") == ["a.example"]
+    part = b"; boundary=b\n\n--b\n\nhttps://a.example/\n--b--\n"
+    assert reportmail.hosts(b"Content-Type: multipart/mixed; x=" + b"y" * 1_000 + part) == ["a.example"]
+    assert reportmail.hosts(b"Content-Type: multipart/mixed; x=" + b"y" * 3_000 + part) == []

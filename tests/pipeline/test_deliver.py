@@ -11,7 +11,7 @@ import pytest
 
 from khien.contracts import Store
 from khien.errors import InputError, UnavailableError, UncertainError
-from khien.model import Delivery, Notice, Subject
+from khien.model import Constituent, Delivery, Hearing, Notice, NoticeState, Record, Subject
 from khien.pipeline.deliver import MOST, PATIENCE, deliver, recover
 from khien.schema import delivery_id
 from tests import toy
@@ -58,14 +58,14 @@ class Letterbox:
     taken: list[str] = field(default_factory=list[str])
 
     def send(self, record: Any, to: Delivery, commit: Callable[[], None], /) -> str:
-        assert record == TOLD
+        assert record.id == TOLD.id
         if not self.early:
             commit()
         self.taken.append(to.id)
         return self.does(to)
 
 
-def store_with(*records: Notice | Delivery) -> Store:
+def store_with(*records: Record) -> Store:
     store = toy.Memory(toy.Place())
     store.save(*records)
     return store
@@ -198,3 +198,26 @@ def test_a_channel_that_is_not_configured_is_waited_for() -> None:
     (waiting,) = met.load(Delivery, asked(channel="gone").id).values()
     assert waiting.state == "due"
     assert "gone" in waiting.why
+
+
+HEARS = Hearing(channel="toy", address=asked().address)
+BANK = Constituent(id="bank", label="Bank", hears=(HEARS,))
+WAITS = msgspec.structs.replace(HEARS, after=timedelta(hours=2))
+
+
+@pytest.mark.parametrize(
+    ("told", "state", "ended"),
+    [
+        pytest.param(BANK, "open", "sent", id="still hears"),
+        pytest.param(BANK, "acknowledged", "sent", id="was not told yet"),
+        pytest.param(msgspec.structs.replace(BANK, hears=()), "open", "withdrawn", id="unsubscribed"),
+        pytest.param(Constituent(id="bank", label="bank", left=NOON), "open", "withdrawn", id="left"),
+        pytest.param(msgspec.structs.replace(BANK, hears=(WAITS,)), "open", "sent", id="its turn has come"),
+        pytest.param(msgspec.structs.replace(BANK, hears=(WAITS,)), "acknowledged", "withdrawn", id="others have it"),
+    ],
+)
+def test_what_waits_goes_to_who_still_wishes_to_hear(told: Constituent, state: NoticeState, ended: str) -> None:
+    box = Letterbox()
+    store = store_with(told, msgspec.structs.replace(TOLD, state=state), asked())
+    assert sent(store, box).state == ended
+    assert len(box.taken) == (ended == "sent")

@@ -27,7 +27,7 @@ from khien.model import (
 )
 from khien.pipeline.collect import Feed, read, save
 from khien.pipeline.warn import Triage
-from khien.triage import life
+from khien.triage import evidence, life
 from tests import toy
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -95,6 +95,10 @@ def certified(*names: str, at: datetime = NOON) -> tuple[dict[str, Any], ...]:
     )
 
 
+def named(name: str, at: datetime = NOON) -> dict[str, Any]:
+    return {"name": name, "seen_at": at}
+
+
 def stated(subject: str, topic: str, code: str, at: datetime = NOON, **params: str) -> dict[str, Any]:
     return {"subject": subject, "topic": topic, "code": code, "seen_at": at, "params": list(params.items())}
 
@@ -103,11 +107,17 @@ TITLED = stated(NAME, "page", "answers", status="200", title="Big Bank - sign in
 
 
 def passed(
-    store: Store, name: str, yields: pa.Schema, *pages: Sequence[dict[str, Any]], table: str = "", at: datetime = NOON
+    store: Store,
+    name: str,
+    yields: pa.Schema,
+    *pages: Sequence[dict[str, Any]],
+    table: str = "",
+    at: datetime = NOON,
+    score: float = 0.95,
 ) -> None:
     """Takes pages of a source all the way into the store."""
     source: Any = Told(name, yields, tuple(tuple(each) for each in pages))
-    detectors: Any = (Imitations(),) if yields == schema.CERTIFIED else ()
+    detectors: Any = (Imitations(score),) if yields != schema.EVIDENCE else ()
     feed = Feed(name, source, table, None, detectors)
     for work in read(feed, Embedded(), store.cursor(name)):
         save(store, work, at, TRIAGE)
@@ -185,6 +195,19 @@ def test_a_list_that_spoke_before_is_heard_when_the_name_appears() -> None:
     assert len(everything(store, Notice)) == 1
 
 
+def test_lists_are_heard_of_a_name_that_says_too_little_to_be_asked_about() -> None:
+    store, weak = place(), evidence.WORTH_ASKING - 0.01
+    passed(store, "quiet", schema.NAMES, [named("www.bigbank.example")], table="names", score=weak)
+    assert everything(store, Inquiry) == everything(store, Notice) == []
+    for each in ("one", "two", "three"):
+        listed = stated(NAME, f"list/{each}", "listed", at=NOON - timedelta(days=1), list=each, harm="fraud")
+        passed(store, each, schema.EVIDENCE, [listed], table="evidence")
+    passed(store, "zone", schema.NAMES, [named(NAME)], table="names", score=weak)
+    (told,) = everything(store, Notice)
+    assert told.subjects[0].value == NAME
+    assert {each.subject for each in everything(store, Inquiry)} == {NAME}
+
+
 def test_a_list_that_speaks_later_is_heard_and_is_the_same_evidence() -> None:
     store = place()
     certificates(store, NAME)
@@ -248,3 +271,13 @@ def test_evidence_without_a_time_lands_with_that_of_reading() -> None:
         store, "phish", schema.EVIDENCE, [{**stated(NAME, "list/phish", "listed"), "seen_at": None}], table="evidence"
     )
     assert store.scan("evidence").to_table()["seen_at"].to_pylist() == [NOON]
+
+
+def test_what_is_hardly_alike_is_not_asked_about_because_it_has_a_certificate() -> None:
+    store = place()
+    source: Any = Told("ct", schema.CERTIFIED, (certified(NAME),))
+    weak: Any = Imitations(score=0.01)
+    for work in read(Feed("ct", source, "names", None, (weak,)), Embedded(), None):
+        save(store, work, NOON, TRIAGE)
+    assert len(everything(store, Finding)) == 1
+    assert everything(store, Inquiry) == []

@@ -1,8 +1,10 @@
 """Logs of both kinds on loopback: every name once, newest first, none skipped; and what becomes of those that lie."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,16 +14,20 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from khien import schema
 from khien.contracts import Page
 from khien.errors import ConfigError, FormatError, InputError, UnavailableError
-from khien.sources.ctlog import fetch, follow
+from khien.sources.ctlog import fetch, follow, logs
 from khien.sources.ctlog.source import CtLog, progress
 from khien.testing.source import check_source
-from tests.ctlogs import Authority, Log, log_list
+from tests.ctlogs import Authority, Head, Log, log_list
 
 Make = Callable[..., Log]
 Kind = Literal["rfc6962", "static"]
 KINDS: tuple[Kind, ...] = ("rfc6962", "static")
 AUTHORITY = Authority()
 LOOPBACK = ("127.0.0.0/8",)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 @pytest.fixture
@@ -51,7 +57,7 @@ def skipped(pages: list[Page]) -> list[tuple[str, str, str]]:
 
 
 def ended(listed: str, cursor: bytes | None = None, **settings: Any) -> list[Page]:
-    pages = list(CtLog(listed, until_head=True, poll=0.02, allow=LOOPBACK, **settings).read(cursor))
+    pages = list(CtLog(now, listed, until_head=True, poll=0.02, allow=LOOPBACK, **settings).read(cursor))
     for page in pages:
         assert page.rows.schema == schema.CERTIFIED
         page.rows.validate(full=True)
@@ -97,7 +103,15 @@ def test_every_cursor_goes_on_without_a_gap(
     log = make("one", kind)
     put(log, 0, 700)
     check_source(
-        CtLog(log_list(tmp_path / "list.json", log), backlog=5000, batch=64, until_head=True, poll=0.02, allow=LOOPBACK)
+        CtLog(
+            now,
+            log_list(tmp_path / "list.json", log),
+            backlog=5000,
+            batch=64,
+            until_head=True,
+            poll=0.02,
+            allow=LOOPBACK,
+        )
     )
 
 
@@ -113,7 +127,7 @@ def test_names_of_many_logs_come_once(make: Make, tmp_path: Path) -> None:
 def test_it_is_live_until_abandoned(make: Make, tmp_path: Path) -> None:
     log = make("one")
     put(log, 0, 5)
-    pages = CtLog(log_list(tmp_path / "list.json", log), poll=0.02, allow=LOOPBACK).read(None)
+    pages = CtLog(now, log_list(tmp_path / "list.json", log), poll=0.02, allow=LOOPBACK).read(None)
     met: list[Page] = []
     while not any(each.entries for page in met for each in progress(page.cursor)):
         met.append(next(pages))
@@ -185,6 +199,90 @@ def test_entries_that_are_not_in_the_tree(make: Make, tmp_path: Path, kind: Kind
     assert numbers(pages) == []
     assert skipped(pages)[0][1] == "log-lies"
     assert "not those of the tree head" in progress(pages[-1].cursor)[0].trouble
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_tree_that_shrank_and_is_of_the_same_time(make: Make, tmp_path: Path, kind: Kind) -> None:
+    def lie(log: Log) -> None:
+        at = log.head.at
+        log.truncate(300)
+        log.publish(at)
+
+    assert "some were removed" in lying(make, tmp_path, kind, lie)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_older_head_of_another_tree_is_a_lie(make: Make, tmp_path: Path, kind: Kind) -> None:
+    """Its signature is right, and of the tree it had before the log proves what it must."""
+
+    def lie(log: Log) -> None:
+        shown, true = Head(300, log.root(299), log.head.at - 1), log.head
+        answer = log.answer
+
+        def lied(path: str) -> bytes | None:
+            log.head = shown if path.endswith(("get-sth", "checkpoint")) else true
+            return answer(path)
+
+        log.answer = lied  # type: ignore[method-assign]
+
+    assert "was rewritten" in lying(make, tmp_path, kind, lie)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_head_from_the_future_is_waited_out(make: Make, tmp_path: Path, kind: Kind) -> None:
+    log = make("one", kind)
+    put(log, 0, 10)
+    log.publish(at=(1 << 62) - 1)
+    told = list[str]()
+    for page in CtLog(now, log_list(tmp_path / "list.json", log), backlog=10, poll=0.02, allow=LOOPBACK).read(None):
+        if not told:
+            log.publish(at=round(time.time() * 1000))
+        told += [reason for _, reason, _ in skipped([page])]
+        if numbers([page]):
+            assert progress(page.cursor)[0].trouble == ""
+            break
+        assert all("ahead of the clock" in each.trouble for each in progress(page.cursor))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_log_that_stands_still_is_told(make: Make, tmp_path: Path, kind: Kind) -> None:
+    log = make("one", kind)
+    log.add(AUTHORITY.issue("n1.example"))
+    log.publish(at=round(1000 * (now() - timedelta(hours=25)).timestamp()))
+    listed = log_list(tmp_path / "list.json", log)
+    pages = ended(listed, backlog=10)
+    assert numbers(pages) == [1], "what it has is read all the same"
+    assert [reason for _, reason, _ in skipped(pages)] == ["log-waits"], "once"
+    assert "24 hours old" in progress(pages[-1].cursor)[0].trouble
+    log.publish()
+    assert progress(ended(listed, pages[-1].cursor)[-1].cursor)[0].trouble == ""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("bound", ["_HELD", "_SECONDS"])
+def test_of_a_log_whose_entries_are_too_large_or_too_slow_fewer_are_read_at_once(
+    make: Make, tmp_path: Path, kind: Kind, bound: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, bound, 0)
+    log = make("one", kind, most=10)
+    put(log, 0, 400)
+    pages = ended(log_list(tmp_path / "list.json", log), backlog=333, batch=64)
+    assert sorted(numbers(pages)) == list(range(67, 400))
+    assert skipped(pages) == []
+    put(log, 400, 1000)
+    assert sorted(numbers(ended(log_list(tmp_path / "list.json", log), pages[-1].cursor))) == list(range(400, 1000))
+
+
+def test_entries_are_held_to_the_tree_however_few_are_read_at_once(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "_HELD", 0)
+    log = make("liar", most=10)
+    put(log, 0, 100)
+    log.tamper(65)
+    pages = ended(log_list(tmp_path / "list.json", log), backlog=100, batch=64)
+    assert min(numbers(pages), default=99) > 65
+    assert "was rewritten" in progress(pages[-1].cursor)[0].trouble
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -311,13 +409,13 @@ def test_which_logs_are_read(make: Make, tmp_path: Path) -> None:
     told = progress(ended(listed, operators=("B",))[-1].cursor)
     assert [each.name for each in told] == ["b"]
     assert progress(ended(listed, states=("retired",))[-1].cursor) == ()
-    assert next(CtLog(listed, states=("retired",)).read(None)).rows.num_rows == 0
+    assert next(CtLog(now, listed, states=("retired",)).read(None)).rows.num_rows == 0
 
 
 def test_a_private_network_is_asked_only_where_it_is_allowed(make: Make, tmp_path: Path) -> None:
     log = make("one")
     put(log, 0, 2)
-    for page in CtLog(log_list(tmp_path / "list.json", log), poll=0.02).read(None):
+    for page in CtLog(now, log_list(tmp_path / "list.json", log), poll=0.02).read(None):
         if told := progress(page.cursor):
             assert "not of the public Internet" in told[0].trouble
             break
@@ -326,14 +424,14 @@ def test_a_private_network_is_asked_only_where_it_is_allowed(make: Make, tmp_pat
 
 def test_lists_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
-        next(CtLog(str(tmp_path / "none.json")).read(None))  # type: ignore[call-overload]
+        next(CtLog(now, str(tmp_path / "none.json")).read(None))  # type: ignore[call-overload]
     (tmp_path / "bad.json").write_text(json.dumps({}))
     with pytest.raises(FormatError, match=r"bad\.json: is no list of logs"):
-        next(CtLog(str(tmp_path / "bad.json")).read(None))  # type: ignore[call-overload]
+        next(CtLog(now, str(tmp_path / "bad.json")).read(None))  # type: ignore[call-overload]
     with pytest.raises(UnavailableError):
-        next(CtLog("https://127.0.0.1:1/list.json").read(None))  # type: ignore[call-overload]
+        next(CtLog(now, "https://127.0.0.1:1/list.json").read(None))  # type: ignore[call-overload]
     with pytest.raises(InputError, match="start without one"):
-        next(CtLog(str(tmp_path / "bad.json")).read(b"?"))  # type: ignore[call-overload]
+        next(CtLog(now, str(tmp_path / "bad.json")).read(b"?"))  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize(
@@ -341,4 +439,4 @@ def test_lists_that_cannot_be_read(tmp_path: Path) -> None:
 )
 def test_settings_that_make_no_sense(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
-        CtLog("list.json", **settings)
+        CtLog(now, "list.json", **settings)

@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -167,8 +168,9 @@ def test_a_server_that_asks_for_patience_is_left_for_so_long(ask: Any) -> None:
             registry(connection, path, lines)
 
     source, web = ask(answer, "bank.example")
-    assert [fact[1:3] for fact in told(source, 2)] == [("network", "hosted"), ("registration", "registered")]
-    assert len([lines for lines in web.asked if "/domain" in lines[0]]) == 2
+    facts = [fact[1:3] for fact in told(source, 2)]
+    assert facts == [("network", "hosted"), ("registration", "unknown")], "it is due again"
+    assert len([lines for lines in web.asked if "/domain" in lines[0]]) == 1
 
 
 def test_a_server_that_asks_for_long_patience_leaves_it_unknown_and_is_not_asked_again(ask: Any) -> None:
@@ -180,6 +182,27 @@ def test_a_server_that_asks_for_long_patience_leaves_it_unknown_and_is_not_asked
         ("b.example", "registration", "unknown"),
     ]
     assert len(web.asked) <= 4, "two looks at two names that were under way"
+
+
+def test_a_busy_server_keeps_no_other_from_being_asked(ask: Any, stack: ExitStack) -> None:
+    source, _ = ask(registry, at_once=2)
+    busy = stack.enter_context(Web(lambda connection, *_: reply(connection, b"", status="429 Too Many Requests")))
+    folder = Path(source.bootstrap_folder)
+    services = [[["busy.example"], [busy.url]], *json.loads((folder / "dns.json").read_text())["services"]]
+    (folder / "dns.json").write_text(json.dumps({"services": services}))
+    waiting = [*(f"n{number}.busy.example" for number in range(600)), "bank.example"]
+    source = replace(source, asks=lambda _, limit: waiting[:limit], ports=(*source.ports, busy.port))
+    found = set[tuple[str, str]]()
+    for page in source.read(None):
+        for row in page.rows.to_pylist():
+            found.add((row["subject"], row["code"]))
+            if row["topic"] == "registration":
+                waiting.remove(row["subject"])
+        if not waiting:
+            break
+    assert ("bank.example", "registered") in found
+    assert ("n599.busy.example", "unknown") in found
+    assert len(busy.asked) <= 2
 
 
 def test_private_addresses_are_nobodys_network(ask: Any, stack: ExitStack) -> None:

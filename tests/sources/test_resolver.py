@@ -1,5 +1,6 @@
 """What name servers say: asked of a real one on loopback, and of one that lies, stalls and talks nonsense."""
 
+import itertools
 import os
 import shutil
 import socket
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from khien.errors import ConfigError, UnavailableError
+from khien.outward import asking
 from khien.outward.dns import Names, registered
 from khien.sources.resolver import Resolver
 from tests.loopback import Due, Liar, Say, says, told
@@ -191,6 +193,13 @@ def test_an_answer_is_kept_for_a_while(lying: Any) -> None:
     names = Names((liar.at,))
     assert [tuple(names.addresses("a.example", 1)) for _ in range(3)] == [("192.0.2.1",)] * 3
     assert len(liar.asked) == 1
+
+
+def test_where_no_server_answers_the_cursor_says_so(lying: Any) -> None:
+    mute = lying(lambda _: b"")
+    asks = Due(*(f"{number}.example" for number in range(20)))
+    pages = (page for page in Resolver(asks, (mute.at,), at_once=100, seconds=0.1).read(None) if page.rows.num_rows)
+    assert any("none of the last 20" in asking.silence(page.cursor) for page in itertools.islice(pages, 20))
 
 
 def test_what_was_told_and_not_saved_is_told_again_to_who_starts_anew(named: str) -> None:

@@ -116,6 +116,17 @@ def test_counts_by_what_is_kept_and_by_what_is_not(store: Embedded) -> None:
             assert store.count(Sample, *by, **equal) == wanted
 
 
+def test_one_of_many_values_is_found_as_one_of_few(store: Embedded) -> None:
+    store.save(*SAMPLES)
+    for name in Sample.indexed:
+        values = tuple({getattr(each, name): None for each in SAMPLES})
+        for many in (values[:-1], (*values, *values), tuple(each for each in values if each is not None)):
+            wanted = sorted(each.id for each in SAMPLES if getattr(each, name) in many)
+            asked = (*many, *[many[0]] * 9)  # enough of them to be looked for together
+            assert [each.id for each in store.find(Sample, limit=1000, **{name: asked})] == wanted, name
+            assert [each.id for each in store.find(Sample, limit=2, **{name: asked})] == wanted[:2]
+
+
 def test_what_is_asked_for_is_text_and_bounded(store: Embedded) -> None:
     store.save(*SAMPLES)
     with pytest.raises(InputError, match="is no text"):
@@ -123,7 +134,9 @@ def test_what_is_asked_for_is_text_and_bounded(store: Embedded) -> None:
     with pytest.raises(InputError, match="is no text"):
         store.find(Sample, text="\udc80")
     with pytest.raises(InputError, match="300 combinations"):
-        store.find(Sample, number=tuple(range(300)))
+        store.find(Sample, order="at", number=tuple(range(300)))
+    with pytest.raises(InputError, match="20000 values"):
+        store.find(Sample, number=tuple(range(20_000)))
     with pytest.raises(InputError, match="no Sample 'nobody' to go on from"):
         store.find(Sample, order="at", after="nobody")
     assert store.find(Sample, limit=-1) == []

@@ -26,6 +26,8 @@ KINDS = {
     "series": samples.notice(*(f"vietc0mbank-{n}.top" for n in range(14))),
     "hacked": samples.notice(subjects=site("hacked", "https://shop.example/vcb/login", "url")),
     "own": samples.notice(subjects=site("hacked"), own=True),
+    "own-citizen": samples.notice(subjects=site("hacked"), own=True, sector="citizen"),
+    "www": samples.notice("vietc0mbank.top", "www.vietc0mbank.top", "vietc0mbank.top", "vietc0mbank.vip"),
     "shared": samples.notice(subjects=site("shared-hosting", "vcb.github.io")),
     "citizen": samples.notice(sector="citizen"),
     "flood": samples.flood(),
@@ -75,6 +77,34 @@ def test_each_is_told_what_is_theirs_to_do() -> None:
     assert "Nothing more is to be done" in told("over")
 
 
+@pytest.mark.parametrize("campaign", ["", "digest"])
+def test_a_name_is_told_once_with_www_or_without(campaign: str) -> None:
+    names = KINDS["www"].subjects
+    said = advice(samples.notice(subjects=names, campaign=campaign), "en", UTC)
+    assert said.headline.endswith("vietc0mbank[.]top, and 1 more")
+    assert "\n".join(said.seen).count("vietc0mbank[.]top") == 1
+    alone = advice(samples.notice(subjects=names[:3], campaign=campaign), "en", UTC)
+    assert alone.headline.endswith("vietc0mbank[.]top")
+    assert len(alone.seen) == len(said.seen) - 1
+
+
+def test_whom_it_concerns_is_addressed_as_a_person_or_a_unit() -> None:
+    for kind, unit in (("own", True), ("own-citizen", False)):
+        said = "\n".join(sentences(advice(KINDS[kind], "vi", VIET_NAM)))
+        assert ("đơn vị" in said, "anh/chị" in said) == (unit, not unit)
+
+
+def test_reasons_of_a_series_say_that_they_are_of_one_of_its_names() -> None:
+    several = words.notice("why-several", "en")
+    assert several in told("series")
+    assert several not in told("imitation")
+
+
+def test_addresses_are_no_links_either() -> None:
+    given = Reason(code="evidence-resolves", params={"addresses": "127.0.0.1, 2001:db8::1"})
+    assert advice(samples.notice(reasons=(given,)), "en", UTC).why[0].endswith("127[.]0[.]0[.]1, 2001:db8::1.")
+
+
 def test_a_name_in_other_letters_is_shown_as_people_would_see_it() -> None:
     said = advice(samples.notice("xn--vitcombank-qbb.top"), "en", UTC).seen
     assert said[:2] == ("The name is xn--vitcombank-qbb[.]top.", f"A browser may show it as {LETTERS}[.]top.")
@@ -115,3 +145,8 @@ def test_every_reason_can_be_told(code: str, language: str) -> None:
     for said in sentences(advice(samples.notice(reasons=(given,)), language, UTC))[1:]:
         if "brand" not in given.params:
             assert "evil.example" not in said
+
+
+@pytest.mark.parametrize("dot", ["\u3002", "\uff0e", "\uff61", "\u2024", "."])
+def test_whatever_dot_parts_labels_makes_no_link(dot: str) -> None:
+    assert harmless(f"\uff45vil{dot}example") == "evil[.]example"

@@ -72,6 +72,7 @@ def test_one_spelling(kind: AssetKind, text: str, value: str) -> None:
         ("brand", "", "no protected name"),
         ("prefix", "203.0.113.7/24", "has bits behind its length: write 203.0.113.0/24"),
         ("prefix", "0.0.0.0/0", "the length of an IPv4 prefix is 8 to 32"),
+        ("prefix", "10.0.0.0/4", "the length of an IPv4 prefix is 8 to 32"),  # not: write 0.0.0.0/4
         ("prefix", "2001:db8::/96", "the length of an IPv6 prefix is 16 to 64, or 128"),
         ("prefix", "::ffff:0.0.0.0/96", "the length of an IPv4 prefix"),
         ("prefix", "fe80::%eth0/64", "names an interface"),

@@ -135,7 +135,6 @@ def test_a_campaign_is_one_notice() -> None:
         {"topic": "resolution", "code": "resolves", "addresses": "192.0.2.9, 192.0.2.1"},
         {"topic": "nameservers", "code": "delegated", "hosts": "b.ns.example, a.ns.example"},
         {"topic": "registration", "code": "registered", "registrar": "R", "created": "2026-03-01T10:00:00Z"},
-        {"topic": "certificate", "code": "certified", "issuer": "C N", "not_before": "2026-03-02T11:20:00+00:00"},
     ],
     ids=lambda each: each["topic"],
 )
@@ -145,6 +144,37 @@ def test_marks_of_one_hand(mark: dict[str, str]) -> None:
         facts = () if name == "other.example" else (said(subject=name, **mark),)
         desk.decide(finding(name), listed(name), *facts)
     assert sorted(len(each.subjects) for each in desk.notices.values()) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "network", "notices"),
+    [("192.0.2.9", "Hoster", 1), ("192.0.2.9", "CLOUDFLARENET", 1), ("", "CLOUDFLARENET", 2)],
+)
+def test_what_strangers_share_is_no_mark_alone(addresses: str, network: str, notices: int) -> None:
+    desk = Desk()
+    for name in ("vietcombank-one.top", "secure-vietcombank.vip"):
+        certified = said("certificate", "certified", name, issuer="C N", not_before="2026-03-02T11:20:00+00:00")
+        resolves = said("resolution", "resolves", name, addresses=addresses)
+        desk.decide(finding(name), listed(name), certified, resolves, said("network", "hosted", name, network=network))
+    assert len(desk.notices) == notices
+
+
+def test_a_front_of_many_is_no_mark_alone() -> None:
+    desk = Desk()
+    for name in ("vietcombank-one.top", "secure-vietcombank.vip"):
+        resolves = said("resolution", "resolves", name, addresses="192.0.2.9")
+        desk.decide(finding(name), listed(name), resolves, said("network", "hosted", name, network="CLOUDFLARENET"))
+    assert len(desk.notices) == 2
+
+
+def test_the_same_with_www_is_no_further_name() -> None:
+    desk = Desk()
+    desk.decide(*told("vietcombank-login.top"))
+    desk.send()
+    desk.decide(*told("www.vietcombank-login.top"), at=NOON + HOUR)
+    assert len(desk.notice().subjects) == 2
+    assert decide.named(desk.notice()) == ("vietcombank-login.top",)
+    assert len(desk.deliveries) == 1
 
 
 def test_an_earlier_campaign_is_another() -> None:

@@ -86,6 +86,15 @@ def test_spans_are_written_as_they_are_read(minutes: int, written: str) -> None:
     assert msgspec.convert(written, timedelta) == span
 
 
+def hook(address: str, secret_file: str = "secret") -> Hearing:
+    return Hearing(channel="webhook", address=address, secret_file=secret_file)
+
+
+@pytest.mark.parametrize("address", ["https://a.vn/khien", "https://a.vn:8443/?a=b", "http://10.20.0.7:8080/khien"])
+def test_a_webhook_is_posted_to_over_tls_or_inside(address: str) -> None:
+    assert list(enrolment.faults(enrolled(hears=(hook(address),)))) == []
+
+
 def mail(**more: Any) -> Hearing:
     return msgspec.structs.replace(MAIL, **more)
 
@@ -108,7 +117,13 @@ def mail(**more: Any) -> Hearing:
         ({"hears": (mail(address="a@b.vn, c@d.vn"),)}, "hears.0.address", "is no mail address"),
         ({"hears": (mail(address="a@b.vn\nBcc: c@d.vn"),)}, "hears.0.address", "one line"),
         ({"hears": (mail(address="<a@b.vn>"),)}, "hears.0.address", "is no mail address"),
-        ({"hears": (mail(channel="webhook", address="file:///etc/passwd"),)}, "hears.0.address", "of a webhook"),
+        ({"hears": (mail(address="soc@intranet"),)}, "hears.0.address", "is no mail address"),
+        ({"hears": (hook("file:///etc/passwd"),)}, "hears.0.address", "of a webhook"),
+        ({"hears": (hook("http://a.vn/khien"),)}, "hears.0.address", "write https://"),
+        ({"hears": (hook("http://203.0.114.1/khien"),)}, "hears.0.address", "write https://"),
+        ({"hears": (hook("https://a.vn:x/"),)}, "hears.0.address", "write https://"),
+        ({"hears": (hook("https:///khien"),)}, "hears.0.address", "write https://"),
+        ({"hears": (hook("https://a.vn/", secret_file=""),)}, "hears.0.secret_file", "is signed"),
         ({"hears": (mail(after=timedelta(seconds=-60)),)}, "hears.0.after", "write PT2H"),
         ({"hears": (mail(quiet=Quiet(begin="24:00", end="06:00")),)}, "hears.0.quiet.begin", "write 22:00"),
         ({"hears": (mail(quiet=Quiet(begin="22:00", end="6:00")),)}, "hears.0.quiet.end", "write 22:00"),

@@ -13,7 +13,9 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from khien import app, schema
+from khien import schema
+from khien.app import machine, parts, registers
+from khien.app.configuration import Site
 from khien.cli import serve
 from khien.detectors.lookalike import Lookalike
 from khien.model import Finding, Reason
@@ -51,7 +53,7 @@ class Place(NamedTuple):
 
 @pytest.fixture(scope="session")
 def detector() -> Lookalike:
-    return app.lookalike()
+    return registers.lookalike()
 
 
 @pytest.fixture(scope="session")
@@ -62,9 +64,9 @@ def labels(detector: Lookalike) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     directory = tmp_path_factory.mktemp("site") / "data"
-    with app.store(directory) as store:
-        for feed in app.samples():
-            collect.collect(feed, app.engine(), store, AT)
+    with machine.store(directory) as store:
+        for feed in parts.samples():
+            collect.collect(feed, machine.engine(), store, AT)
         strongest, second = store.find(Finding, order="-score", limit=2, suppressed=False)
         (known,) = store.find(Finding, order="-score", limit=1, suppressed=True)
         confirmed = life.move(second, life.CONFIRM, by=HOSTILE, at=AT, why=HOSTILE)
@@ -160,7 +162,7 @@ def made(subject: str, **fields: object) -> Finding:
 
 @pytest.fixture(scope="session")
 def site(place: Place, detector: Lookalike, labels: dict[str, str]) -> Litestar:
-    ours = {"audit": app.audit(place.directory), "key": KEY, "public": "https://khien.example"}
+    ours = {"audit": machine.audit(place.directory), "key": KEY, "public": "https://khien.example"}
     names = {each.id: each for each in detector.register.names}
     contact = "doi@example.org <b>"
     return assembly.create(place.store, detector, labels, [HOST], **ours, names=names, replay=True, contact=contact)
@@ -178,7 +180,7 @@ def served(place: Place) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         listen = f"127.0.0.1:{probe.getsockname()[1]}"
-    with serve.site(place.directory, None, app.Site(listen=listen), replay=True) as served:
+    with serve.site(place.directory, None, Site(listen=listen), replay=True) as served:
         yield served.address.removesuffix("/")
 
 

@@ -28,6 +28,7 @@ from khien.model import (
 )
 
 AT = datetime(2026, 11, 22, 9, tzinfo=UTC)
+READ = AT + timedelta(seconds=90)
 LATER = datetime(9000, 1, 1, tzinfo=UTC)
 HOSTILE = "<script>alert(1)</script>{{7*7}}\"'&\u202e"
 SUBJECT = "saothuybank-otp.example.top"
@@ -61,7 +62,13 @@ def fill(store: Store) -> Filled:
         sector="bank",
         hears=(
             Hearing(channel="mail", address="soc@saothuybank.vn", quiet=Quiet(begin="22:00", end="06:00")),
-            Hearing(channel="webhook", address="https://saothuybank.vn/khien", language="en", after=timedelta(hours=2)),
+            Hearing(
+                channel="webhook",
+                address="https://saothuybank.vn/khien",
+                language="en",
+                secret_file="webhook.secret",
+                after=timedelta(hours=2),
+            ),
         ),
     )
     person = Constituent(id="citizen-1", label="Bà Hoa", sector="citizen", note=HOSTILE)
@@ -82,10 +89,11 @@ def fill(store: Store) -> Filled:
         steps=(_step("begin", "lan"), _step("report", "khien"), _step("lose", "khien")),
     )
     records: list[Record] = [found, bank, person, *assets, notice, hostile, citizen, sent, takedown]
-    records.append(_delivery(notice, "webhook", "https://saothuybank.vn/khien", "due", why=HOSTILE))
+    since = AT - timedelta(days=1)
+    records.append(_delivery(notice, "webhook", "https://saothuybank.vn/khien", "due", due=since, why=HOSTILE))
     records.append(_delivery(notice, "abuse", "abuse@registrar.example", "sent", about=takedown.id, sent=AT))
     records += [_evidence(*each) for each in STATED]
-    records.append(SourceState(id="ct", rows=12_000_000, skipped=3, findings=7, newest=AT, behind=140, read_at=AT))
+    records.append(SourceState(id="ct", rows=12_000_000, skipped=3, findings=7, newest=AT, behind=140, read_at=READ))
     records.append(SourceState(id=HOSTILE, table="names", trouble=HOSTILE))
     for role in ROLES:
         records.append(Officer(id=role, label=role.title(), role=role))

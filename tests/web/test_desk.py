@@ -5,11 +5,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from khien import app, audit, officers, words
+from khien import audit, officers, words
+from khien.app import machine
 from khien.detectors.lookalike import Lookalike
 from khien.model import Asset, Delivery, Entry, Finding, Notice, Takedown
 from khien.stores.embedded.store import Embedded
@@ -51,10 +53,10 @@ class Desk(NamedTuple):
 
 @pytest.fixture
 def desk(tmp_path: Path, detector: Lookalike, labels: dict[str, str]) -> Iterator[Desk]:
-    with app.store(tmp_path / "data") as store:
+    with machine.store(tmp_path / "data") as store:
         ids = filled.fill(store)
         names = {each.id: each for each in detector.register.names}
-        made = {"audit": app.audit(tmp_path / "data"), "key": KEY, "names": names, "contact": "doi@example.org"}
+        made = {"audit": machine.audit(tmp_path / "data"), "key": KEY, "names": names, "contact": "doi@example.org"}
         site = assembly.create(store, detector, labels, [HOST, "127.0.0.1:8460", "localhost:8460"], **made)  # type: ignore[arg-type]
         with TestClient(site, base_url=f"https://{HOST}") as client:
             yield Desk(store, ids, client)
@@ -106,6 +108,18 @@ def test_a_notice_is_answered_on_behalf_of_who_got_it(desk: Desk) -> None:
     assert len(acts(desk.store)) == 1
 
 
+def test_a_name_stands_once_and_a_digest_says_that_it_is_one(desk: Desk) -> None:
+    alone = desk.store.load(Notice, desk.ids.notice)[desk.ids.notice]
+    web = msgspec.structs.replace(alone.subjects[0], finding="f" * 64, value=f"www.{filled.SUBJECT}")
+    twice = (*alone.subjects, *alone.subjects, web)
+    desk.store.save(msgspec.structs.replace(alone, id="e" * 64, subjects=twice, campaign="digest"))
+    listed = desk.by("viewer").get("/en/desk/notices").text
+    assert words.page("desk-more", "en", count="2") not in listed
+    assert listed.count(f"{words.page('notice-digest', 'en')}: ") == 1
+    shown = desk.by("viewer").get(f"/en/desk/notices/{'e' * 64}").text
+    assert shown.count(f'href="/en/desk/findings/{alone.subjects[0].finding}"') == 1
+
+
 def test_a_finding_is_decided_about(desk: Desk) -> None:
     path = f"/vi/desk/findings/{desk.ids.finding}"
     assert desk.by("officer").post(path, data={"act": "confirm", "why": "asks for the code"}).status_code == 200
@@ -116,6 +130,16 @@ def test_a_finding_is_decided_about(desk: Desk) -> None:
     assert "203[.]0[.]113[.]9" in text.replace("<wbr>", "")
     told = desk.client.get(f"/vi/findings/{desk.ids.finding}").text
     assert words.page("evidence", "vi") in told
+
+
+def test_what_a_constituent_calls_theirs_is_not_said_to_be_told_and_its_takedown_is_questioned(desk: Desk) -> None:
+    desk.by("officer").post(f"/en/desk/notices/{desk.ids.notice}", data={"act": "own", "why": "our own shop"})
+    desk.by("officer").post(f"/en/desk/findings/{desk.ids.finding}", data={"act": "confirm"})
+    story = desk.client.get(f"/en/findings/{desk.ids.finding}").text
+    assert words.page("weighed-ours", "en") in story
+    assert words.page("weighed-warn", "en") not in story
+    for page in (f"findings/{desk.ids.finding}", f"takedowns/{desk.ids.takedown}"):
+        assert words.page("takedown-ours", "en") in desk.by("viewer").get(f"/en/desk/{page}").text
 
 
 def test_a_takedown_is_begun_and_closed_by_an_approver(desk: Desk) -> None:
@@ -180,7 +204,7 @@ def test_the_same_for_programs(desk: Desk) -> None:
     made = client.post(f"/api/constituents/{ids.constituent}/assets", json=claimed, headers=asked("officer"))
     assert "203.0.113.0/24" in {each["value"] for each in made.json()["assets"]}
     sources = client.get("/api/sources", headers=asked("viewer")).json()["sources"]
-    assert {each["state"]["id"]: each["lag"] for each in sources}["ct"] == 0
+    assert {each["state"]["id"]: each["lag"] for each in sources}["ct"] == 90
     missing = client.get("/api/notices/none", headers=asked("viewer"))
     assert missing.status_code == 404
 

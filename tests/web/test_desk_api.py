@@ -11,7 +11,8 @@ from schemathesis import GenerationMode
 from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
-from khien import app, officers
+from khien import officers
+from khien.app import machine
 from khien.detectors.lookalike import Lookalike
 from khien.web import site as assembly
 from tests.web import filled
@@ -27,9 +28,9 @@ def described(
     tmp_path_factory: pytest.TempPathFactory, detector: Lookalike, labels: dict[str, str]
 ) -> Iterator[dict[str, APIOperation[Any, Any, Any, Any]]]:
     place = tmp_path_factory.mktemp("desk") / "data"
-    with app.store(place) as store:
+    with machine.store(place) as store:
         filled.fill(store)
-        site = assembly.create(store, detector, labels, [HOST], audit=app.audit(place), key=KEY)
+        site = assembly.create(store, detector, labels, [HOST], audit=machine.audit(place), key=KEY)
         schema = schemathesis.openapi.from_asgi("/api/openapi.json", site, headers={"Host": HOST})
         yield {result.ok().label: result.ok() for result in schema.get_all_operations()}
 

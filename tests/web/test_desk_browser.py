@@ -7,7 +7,9 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from khien import app, words
+from khien import words
+from khien.app import machine
+from khien.app.configuration import Site
 from khien.cli import serve
 from khien.model import Notice
 from khien.stores.embedded.store import Embedded
@@ -40,10 +42,10 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         listen = f"127.0.0.1:{probe.getsockname()[1]}"
-    with app.store(place) as store:
+    with machine.store(place) as store:
         ids = filled.fill(store)
-        with serve.site(place, None, app.Site(listen=listen), replay=False) as served:
-            yield Served(served.address.removesuffix("/"), store, ids, app.key(place, app.NOTICES))
+        with serve.site(place, None, Site(listen=listen), replay=False) as served:
+            yield Served(served.address.removesuffix("/"), store, ids, machine.key(place, machine.NOTICES))
 
 
 @pytest.fixture(scope="module")

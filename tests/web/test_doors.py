@@ -16,7 +16,8 @@ from litestar import Litestar
 from litestar.connection import ASGIConnection
 from litestar.testing import TestClient
 
-from khien import app, audit, officers, words
+from khien import audit, officers, words
+from khien.app import machine
 from khien.audit import Audit
 from khien.detectors.lookalike import Lookalike
 from khien.errors import RefusedError
@@ -65,7 +66,7 @@ class House:
 
 @pytest.fixture
 def house(tmp_path: Path, detector: Lookalike) -> Iterator[House]:
-    with app.store(tmp_path / "data") as store:
+    with machine.store(tmp_path / "data") as store:
         yield House(store, detector)
 
 

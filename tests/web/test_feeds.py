@@ -50,3 +50,12 @@ def test_nobody_else_reads_it(desk: Desk) -> None:
     for path in wrong:
         assert desk.client.get(path).status_code == 404, path
     assert desk.client.get(f"{right}/atom.xml?language=fr").status_code == 400
+
+
+def test_officers_see_where_it_is_to_give_it_on(desk: Desk) -> None:
+    page = f"/en/desk/constituents/{desk.ids.constituent}"
+    path = tokens.feed_path(KEY, desk.ids.constituent)
+    (link,) = etree.HTML(desk.by("officer").get(page).text).xpath(f"//a[contains(@href, '{path}')]/@href")
+    desk.client.cookies.clear()
+    assert desk.client.get(link).headers["content-type"].startswith("application/atom+xml")
+    assert path not in desk.by("viewer").get(page).text

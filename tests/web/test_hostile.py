@@ -14,7 +14,8 @@ from schemathesis import GenerationMode
 from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from khien import app, words
+from khien import words
+from khien.app import machine
 from khien.detectors.lookalike import Lookalike
 from khien.errors import ConfigError
 from khien.web import site as assembly
@@ -214,7 +215,7 @@ class Broken:
 
 
 def test_a_fault_of_ours_tells_nobody_what_was_asked(place: Place, caplog: pytest.LogCaptureFixture) -> None:
-    broken = assembly.create(place.store, Broken(), {}, [HOST], audit=app.audit(place.directory), key=KEY)  # type: ignore[arg-type]
+    broken = assembly.create(place.store, Broken(), {}, [HOST], audit=machine.audit(place.directory), key=KEY)  # type: ignore[arg-type]
     with TestClient(broken, base_url=f"http://{HOST}") as client:
         answer = client.post("/vi/check", data={"text": "secret.example"})
         assert answer.status_code == 500
@@ -227,7 +228,9 @@ def test_a_fault_of_ours_tells_nobody_what_was_asked(place: Place, caplog: pytes
 
 def test_a_store_that_cannot_be_read(tmp_path: Path, detector: Lookalike) -> None:
     (tmp_path / "records.sqlite").write_bytes(b"no database" * 1000)
-    broken = assembly.create(app.store(tmp_path), detector, {}, [HOST], audit=app.audit(tmp_path), key=KEY, replay=True)
+    broken = assembly.create(
+        machine.store(tmp_path), detector, {}, [HOST], audit=machine.audit(tmp_path), key=KEY, replay=True
+    )
     with TestClient(broken, base_url=f"http://{HOST}") as client:
         answer = client.get("/en/")
         assert answer.status_code >= 500

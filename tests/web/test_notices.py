@@ -21,7 +21,7 @@ def test_a_scanner_that_opens_every_link_changes_nothing(desk: Desk) -> None:
     version = desk.store.version()
     for language in words.LANGUAGES:
         for method in ("GET", "HEAD"):
-            assert desk.client.request(method, path(desk, language)).status_code == (200 if method == "GET" else 405)
+            assert desk.client.request(method, path(desk, language)).status_code == 200
         assert desk.client.get(tokens.unsubscribe_path(KEY, language, desk.ids.delivery)).status_code == 200
     assert (state(desk), desk.store.version()) == ("open", version)
 

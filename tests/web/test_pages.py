@@ -11,9 +11,13 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from khien import app, words
+from khien import words
+from khien.app import machine
+from khien.app.parts import samples
+from khien.model import SourceState
+from khien.web import reading
 from khien.web.render import FOLDER
-from tests.web.conftest import Place
+from tests.web.conftest import AT, Place
 
 PAGES = [
     "",
@@ -92,6 +96,26 @@ def test_a_page_is_whole(get: Get, place: Place, page: str, language: str) -> No
     assert Shape(get(f"/{other}/{path}")).headings == shape.headings  # the languages are equals
     for link in shape.links:
         assert link.startswith(("/", "#"))
+
+
+def test_only_names_are_counted_as_looked_at(tmp_path: Path) -> None:
+    with machine.store(tmp_path / "data") as store:
+        store.save(SourceState(id="ct", table="names", rows=5), SourceState(id="rdap", rows=70))
+        store.save(SourceState(id="list", table="evidence", rows=900))
+        assert reading.picture(store, AT).names == 5
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_a_replay_says_why_nobody_was_told(get: Get, language: str) -> None:
+    text = get(f"/{language}/")
+    assert words.page("told-live", language) in text
+    assert words.page("told-soon", language) not in text
+
+
+@pytest.mark.parametrize("path", ["/vi/", "/en/findings", "/static/style.css", "/api/findings", "/vi/nowhere"])
+def test_a_head_is_answered_as_a_get_without_its_content(client: TestClient[Litestar], path: str) -> None:
+    head, whole = client.head(path), client.get(path)
+    assert (head.status_code, head.headers, head.content) == (whole.status_code, whole.headers, b"")
 
 
 @pytest.mark.parametrize("language", words.LANGUAGES)
@@ -197,7 +221,7 @@ def test_floods_and_names_are_told_apart(get: Get, client: TestClient[Litestar],
     assert (picture["floods"]["findings"], picture["floods"]["at_home"]) == (2, 1)
     assert picture["floods"]["largest"]["id"] == place.ids.carpet
     assert picture["floods"]["seconds"] == 3.0  # by the clock: what was replayed tells nothing of it
-    assert picture["names"] == sum(page.rows.num_rows for page in app.samples()[0].source.read(None))
+    assert picture["names"] == sum(page.rows.num_rows for page in samples()[0].source.read(None))
     assert sum(each["findings"] for each in picture["bins"]) == picture["findings"]
     listed = client.get("/api/findings?brand=flood").json()["findings"]
     assert {each["finding"]["id"] for each in listed} == {place.ids.flood, place.ids.carpet}

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 import pytest
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expect, sync_playwright
 
-from khien import app, audit, officers, words
+from khien import audit, officers, words
+from khien.app import machine
+from khien.app.configuration import Site
 from khien.cli import serve
 from khien.model import Role
 from khien.stores.embedded.store import Embedded
@@ -78,10 +80,10 @@ def desk(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[De
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with app.store(directory) as store, sync_playwright() as playwright:
+    with machine.store(directory) as store, sync_playwright() as playwright:
         store.save()
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        with serve.site(directory, None, app.Site(listen=f"127.0.0.1:{port}"), replay=False):
+        with serve.site(directory, None, Site(listen=f"127.0.0.1:{port}"), replay=False):
             yield Desk(f"http://localhost:{port}", store, browser)
         browser.close()
 

@@ -13,9 +13,10 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute
 from litestar.testing import TestClient
 
-from khien import app, audit, officers
+from khien import audit, officers
+from khien.app import machine
 from khien.cli.acting import COMMANDS
-from khien.cli.commands import khien
+from khien.cli.commands.root import khien
 from khien.cli.main import run
 from khien.detectors.lookalike import Lookalike
 from khien.model import ROLES, Officer, Role
@@ -30,14 +31,14 @@ ANYONE = (None, *ROLES)  # None: nobody is signed in
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
-    with app.store(tmp_path_factory.mktemp("roles") / "data") as store:
+    with machine.store(tmp_path_factory.mktemp("roles") / "data") as store:
         store.save(*(Officer(id=role, label=role, role=role) for role in ROLES))
         yield store
 
 
 @pytest.fixture(scope="module")
 def site(store: Embedded, detector: Lookalike) -> Litestar:
-    return assembly.create(store, detector, {}, [HOST], audit=app.audit(Path(str(store.disk))), key=b"k" * 32)
+    return assembly.create(store, detector, {}, [HOST], audit=machine.audit(Path(str(store.disk))), key=b"k" * 32)
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +164,7 @@ def test_every_command_for_every_role(
 def test_whoever_is_no_officer_acts_under_their_own_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], store: Embedded
 ) -> None:
-    with app.store(tmp_path / "data") as fresh:
+    with machine.store(tmp_path / "data") as fresh:
         fresh.save(*officers.invite(store, "gone", "code", datetime.now(UTC), role="administrator"))
         (gone,) = fresh.find(Officer)
         fresh.save(*officers.leave(fresh, gone, datetime.now(UTC)))
@@ -171,5 +172,5 @@ def test_whoever_is_no_officer_acts_under_their_own_name(
     assert run(["officers", "invite", "lan", "--role", "viewer", "--by", "gone", *place]) == 2
     assert "gone left" in capsys.readouterr().err
     assert run(["officers", "invite", "lan", "--role", "viewer", "--by", "root of the machine", *place]) == 0
-    with app.store(tmp_path / "data") as kept:
+    with machine.store(tmp_path / "data") as kept:
         assert [each.by for each in audit.read(kept)] == ["root of the machine"]

@@ -45,7 +45,7 @@ class Webhook:
     """Notices as signed JSON, posted to the constituent's own server.
 
     clock: what time it is, for the signature. agent: who we are, with a contact. allow: networks that are reached
-    although they are private, for servers in the house; only these may be without TLS. authorities: a PEM file of those
+    although they are private, for servers in the house; only these may be without TLS. authorities_file: PEM of those
     whose certificates are trusted instead of the usual ones. site, key_file: as for mail, for the link.
     """
 
@@ -57,21 +57,22 @@ class Webhook:
     agent: str = "Khien"
     allow: tuple[str, ...] = ()
     ports: tuple[int, ...] = http.PORTS
-    authorities: str = ""
+    authorities_file: str = ""
     site: str = ""
     key_file: str = ""
     seconds: float = 20
 
     def send(self, record: Notice, to: Delivery, commit: Callable[[], None], /) -> str:
         """contracts.Channel"""
-        if urlsplit(to.address).scheme != "https" and not self.allow:
+        plain = urlsplit(to.address).scheme != "https"
+        if plain and not self.allow:
             raise InputError("a webhook has an https URL: others could read what is sent")
         server = urlsplit(to.address).netloc.rpartition("@")[2]
         if wait := _pace.take(server, monotonic()):
             raise UnavailableError(f"{server}: is asked again in {wait:.0f} s")
         body = self._document(record, to)
         commit()
-        client = _client(self.agent, self.allow, self.ports, self.authorities)
+        client = _client(self.agent, self.allow, self.ports, self.authorities_file, plain)
         try:
             answer = http.post(client, to.address, body, headers=self._headers(to, body), seconds=self.seconds)
         except RefusedError as error:
@@ -144,5 +145,5 @@ def _key(path: str) -> bytes:
 
 
 @cache
-def _client(agent: str, allow: tuple[str, ...], ports: tuple[int, ...], authorities: str) -> httpx.Client:
-    return http.client(agent, allow=allow, ports=ports, authorities=authorities)
+def _client(agent: str, allow: tuple[str, ...], ports: tuple[int, ...], authorities: str, plain: bool) -> httpx.Client:
+    return http.client(agent, allow=allow, inside=plain, ports=ports, authorities=authorities)

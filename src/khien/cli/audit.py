@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from khien import app, audit, words
+from khien import audit, words
+from khien.app import machine
 from khien.audit import Head
 from khien.cli.output import Output
 from khien.contracts import Store
@@ -21,7 +22,7 @@ _LONGEST_LINE = audit.LONGEST_LINE + 2  # with its newline, and one more: whoeve
 
 def show(data: Path | None, limit: int, format: str, language: str) -> int:
     """Lists what was done, the latest first; answers the exit status."""
-    with app.store(app.place(data)) as store:
+    with machine.store(machine.place(data)) as store:
         found = False
         for entry in islice(_latest(store), limit):
             found = True
@@ -56,19 +57,19 @@ def verify(data: Path | None, export: Path | None, verifier: str | None, against
             head, entries = audit.parse_export(iter(lambda: file.readline(_LONGEST_LINE), b""))
             held = audit.verify(entries, head.tree, verifier or head.verifier, kept)
     else:
-        directory = app.place(data)
-        with app.store(directory) as store:
-            held = audit.verify_kept(store, verifier or app.audit(directory).verifier, kept)
+        directory = machine.place(data)
+        with machine.store(directory) as store:
+            held = audit.verify_kept(store, verifier or machine.audit(directory).verifier, kept)
     click.echo(words.phrase("audit-holds", language, size=words.number(held.size, language), root=held.root.hex()))
     return 0
 
 
 def write(data: Path | None, output: str | None, language: str) -> int:
     """Writes the whole log as JSON Lines."""
-    directory = app.place(data)
-    with app.store(directory) as store, Output(output) as out:
+    directory = machine.place(data)
+    with machine.store(directory) as store, Output(output) as out:
         tree = audit.head(store)
-        first = Head(verifier=app.audit(directory).verifier, tree=tree)
+        first = Head(verifier=machine.audit(directory).verifier, tree=tree)
         for line in audit.export(islice(audit.read(store), tree.size), first):
             out.write(line)
     if output not in (None, "-"):
@@ -79,12 +80,12 @@ def write(data: Path | None, output: str | None, language: str) -> int:
 
 def checkpoint(data: Path | None, key: bool) -> int:
     """Prints the checkpoint of the log, or the key it is signed with."""
-    directory = app.place(data)
-    with app.store(directory) as store:
+    directory = machine.place(data)
+    with machine.store(directory) as store:
         tree = audit.head(store)
     if not key and not tree.checkpoint:
         raise InputError("nothing was done yet: there is no checkpoint before the first act")
-    click.echo(app.audit(directory).verifier if key else tree.checkpoint, nl=key)
+    click.echo(machine.audit(directory).verifier if key else tree.checkpoint, nl=key)
     return 0
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 import pyarrow as pa
 
-from khien import app, canon, schema, words
+from khien import canon, schema, words
+from khien.app import registers
 from khien.cli.columns import Columns, columns
 from khien.cli.jsonl import Jsonl
 from khien.cli.sheet import Sheet
@@ -18,7 +19,7 @@ from khien.words import number, printable
 def check(text: str, protect: Path | None, format: str, language: str) -> int:
     """Answers the exit status. ObservableError: there is no name in text."""
     name = canon.domain(canon.host_of(text))
-    detector = app.lookalike(protect)
+    detector = registers.lookalike(protect)
     found = detector(pa.record_batch([[name], pa.nulls(1, schema.TIME)], schema=schema.NAMES))
     findings = columns(found)
     if format == "text":

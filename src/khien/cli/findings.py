@@ -9,7 +9,8 @@ from typing import Any
 import click
 import msgspec
 
-from khien import app, canon, words
+from khien import canon, words
+from khien.app import machine, registers
 from khien.cli.acting import acting
 from khien.cli.table import sentence
 from khien.cli.terminal import shown
@@ -17,6 +18,7 @@ from khien.contracts import Store
 from khien.errors import InputError, ObservableError
 from khien.model import Finding, Reason
 from khien.pipeline.steering import Steering
+from khien.pipeline.warn import Triage
 from khien.words import number, printable
 
 _PAGE = 500  # findings read at a time
@@ -36,7 +38,7 @@ class Wanted:
 
 def show(data: Path | None, wanted: Wanted, format: str, language: str) -> int:
     """Lists findings, the strongest or newest first; answers the exit status."""
-    with app.store(app.place(data)) as store:
+    with machine.store(machine.place(data)) as store:
         found = False
         for finding in _matching(store, wanted):
             found = True
@@ -49,7 +51,7 @@ def show(data: Path | None, wanted: Wanted, format: str, language: str) -> int:
 
 def tell(data: Path | None, reference: str, format: str, language: str) -> int:
     """One finding whole."""
-    with app.store(app.place(data)) as store:
+    with machine.store(machine.place(data)) as store:
         finding = one(store, reference)
     if format == "jsonl":
         click.echo(_line(finding))
@@ -60,10 +62,12 @@ def tell(data: Path | None, reference: str, format: str, language: str) -> int:
 
 def act(data: Path | None, reference: str, act: str, by: str | None, why: str, language: str) -> int:
     """Takes a step with a finding, under somebody's name; answers the exit status once it is safely kept."""
-    directory = app.place(data)
-    with app.store(directory) as store:
+    directory = machine.place(data)
+    with machine.store(directory) as store:
         name = acting(store, by)
-        moved = Steering(store, app.audit(directory)).move(one(store, reference).id, act, by=name, why=why)
+        names = {each.id: each for each in registers.protected(None).names}  # as the desk weighs it
+        steering = Steering(store, machine.audit(directory), Triage(protected=names))
+        moved = steering.move(one(store, reference).id, act, by=name, why=why)
     named = {"domain": shown(moved.subject), "state": words.phrase(f"state-{moved.state}", language)}
     click.echo(words.phrase("moved", language, **named))
     return 0

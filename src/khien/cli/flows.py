@@ -12,7 +12,9 @@ import click
 import msgspec
 import numpy as np
 
-from khien import app, registry, words
+from khien import registry, words
+from khien.app import machine, parts
+from khien.app.configuration import Floods
 from khien.cli.findings import one
 from khien.cli.output import Output
 from khien.cli.progress import Progress
@@ -40,14 +42,14 @@ class Settings:
     format: str | None
     output: str | None
     input_format: str | None
-    floods: app.Floods
+    floods: Floods
     verbose: bool
 
 
 def scan(inputs: Sequence[str], settings: Settings) -> int:
     """Scans the inputs one after the other; answers the exit status."""
     started = time.perf_counter()
-    source = app.captures(inputs, settings.input_format)
+    source = parts.captures(inputs, settings.input_format)
     tally = Tally("flows-read")
     expect_apart(inputs, settings.output)
     floods: dict[str, Finding] = {}
@@ -59,7 +61,7 @@ def scan(inputs: Sequence[str], settings: Settings) -> int:
                     if page.skipped is not None and page.skipped.num_rows:
                         tally.skip(page.skipped)
                     shown.move(page.cursor, tally.rows)
-                for finding in life.findings(seen.findings, source="", at=app.clock()):
+                for finding in life.findings(seen.findings, source="", at=machine.clock()):
                     floods[finding.id] = life.revise(floods.get(finding.id, finding), finding)
         tally.found = len(floods)
         ranked = sorted(floods.values(), key=lambda each: (each.start or each.raised, each.subject))
@@ -72,10 +74,10 @@ def scan(inputs: Sequence[str], settings: Settings) -> int:
     return 1 if floods else 0
 
 
-def _seen(pages: Iterator[Page], floods: app.Floods) -> Iterator[tuple[Page | None, Seen]]:
+def _seen(pages: Iterator[Page], floods: Floods) -> Iterator[tuple[Page | None, Seen]]:
     """What is seen in pages; files that do not follow upon each other in time are watched one by one."""
-    start = app.flood_watch(floods, whole=True)
-    engine = app.engine()
+    start = parts.flood_watch(floods, whole=True)
+    engine = machine.engine()
     watch: Watch = start(engine, None)
     file, latest = 0, 0
     for page in pages:
@@ -168,7 +170,7 @@ def _lasted(finding: Finding) -> float:
 
 def top(inputs: Sequence[str], by: str, limit: int, format: str, input_format: str | None, language: str) -> int:
     """Lists the targets that got most of what the inputs hold; answers the exit status."""
-    source = app.captures(inputs, input_format)
+    source = parts.captures(inputs, input_format)
     known = counts.joined([])
     rows = 0
     with Progress(inputs, language, progress, "flows-rate") as shown:
@@ -219,11 +221,11 @@ def _by_target(known: counts.Counts) -> dict[str, dict[str, Any]]:
 
 def mitigate(data: Path | None, reference: str, router: str, blackhole: bool, hours: float) -> int:
     """Writes what a router may be told for the sake of a victim, against its latest flood; answers the exit status."""
-    with app.store(app.place(data)) as store:
+    with machine.store(machine.place(data)) as store:
         floods = store.find(Finding, subject=reference, claim=FLOOD, limit=1_000)
         latest = max(floods, key=lambda each: each.end or each.raised, default=None)
         attack = mitigation.attack(latest or one(store, reference))
     make = mitigation.blackhole if blackhole else mitigation.mitigation
-    made = make(attack, made=app.clock(), lasts=timedelta(hours=hours))
+    made = make(attack, made=machine.clock(), lasts=timedelta(hours=hours))
     click.echo(registry.load("formats", router)().encode([made]), nl=False)
     return 0

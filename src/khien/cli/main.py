@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from khien.cli.commands import khien
+from khien.cli.commands.root import khien
 from khien.errors import Error
 from khien.words import printable
 

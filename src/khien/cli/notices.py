@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from khien import app, words
+from khien import words
+from khien.app import machine
 from khien.cli.acting import acting
 from khien.cli.terminal import shown
 from khien.contracts import Store
@@ -16,6 +17,7 @@ from khien.pipeline import standing
 from khien.pipeline.standing import Asked
 from khien.pipeline.steering import Steering
 from khien.triage.advice import advice
+from khien.triage.decide import is_digest, named
 from khien.words import number, printable
 
 SHORTEST = 6  # characters of an id that name a notice
@@ -32,7 +34,7 @@ def listed(
 ) -> int:
     """Notices, the newest first; answers the exit status: 1 where there is one."""
     left, found = limit, False
-    with app.store(app.place(data)) as store:
+    with machine.store(machine.place(data)) as store:
         asked = Asked(state or "", severity or "", constituent)
         while left:
             page = standing.notices(store, asked, min(left, standing.MOST))
@@ -50,7 +52,7 @@ def listed(
 
 def tell(data: Path | None, reference: str, format: str, language: str) -> int:
     """One notice whole: what it says, where it went, what became of it."""
-    with app.store(app.place(data)) as store:
+    with machine.store(machine.place(data)) as store:
         whole = standing.notice(store, one(store, reference).id)
     assert whole is not None  # it was there a moment ago, and notices stay
     click.echo(_json(whole) if format == "jsonl" else "\n".join(_story(whole, language)))
@@ -59,10 +61,10 @@ def tell(data: Path | None, reference: str, format: str, language: str) -> int:
 
 def act(data: Path | None, reference: str, act: str, by: str | None, why: str, language: str) -> int:
     """Answers a notice under somebody's name; answers the exit status once it is safely kept."""
-    directory = app.place(data)
-    with app.store(directory) as store:
+    directory = machine.place(data)
+    with machine.store(directory) as store:
         name = acting(store, by)
-        moved = Steering(store, app.audit(directory)).answer(one(store, reference).id, act, by=name, why=why)
+        moved = Steering(store, machine.audit(directory)).answer(one(store, reference).id, act, by=name, why=why)
     state = words.page(f"notice-{moved.state}", language)
     click.echo(words.phrase("notice-moved", language, id=moved.id[:12], state=state))
     return 0
@@ -70,7 +72,9 @@ def act(data: Path | None, reference: str, act: str, by: str | None, why: str, l
 
 def one(store: Store, reference: str) -> Notice:
     """The notice of an id, or of how its id begins. InputError: there is none, or more than one."""
-    begins = store.find(Notice, after=reference, limit=2) if len(reference) >= SHORTEST else ()
+    if len(reference) < SHORTEST:
+        raise InputError(f"{reference!r} is too short: give at least {SHORTEST} characters of the notice's id")
+    begins = store.find(Notice, after=reference, limit=2)
     met = [*store.load(Notice, reference).values(), *(each for each in begins if each.id.startswith(reference))]
     if len(met) == 1:
         return met[0]
@@ -97,10 +101,10 @@ def deliveries(sent: tuple[Delivery, ...], language: str) -> Iterator[str]:
 
 def _line(notice: Notice, labels: dict[str, str], language: str) -> str:
     severity = words.notice(f"severity-{notice.severity}", language)
-    more = len(notice.subjects) - 1
-    about = shown(notice.subjects[0].value) if notice.subjects else "-"
-    if more:
-        about += " " + words.page("desk-more", language, count=number(more, language))
+    first, *more = map(shown, named(notice))
+    about = first if not more else f"{first} {words.page('desk-more', language, count=number(len(more), language))}"
+    if is_digest(notice):
+        about = f"{words.page('notice-digest', language)}: {about}"
     state = words.page(f"notice-{notice.state}", language)
     label = printable(labels[notice.constituent])
     return f"{notice.id[:12]}  {notice.raised:%Y-%m-%d %H:%M}  {severity:<12}  {label}: {about}  ({state})"
@@ -115,7 +119,7 @@ def _story(whole: standing.Whole, language: str) -> Iterator[str]:
         if sentences:
             yield words.notice(code, language)
             yield from (f"  - {printable(each)}" for each in sentences)
-    yield words.page("deliveries", language) if whole.deliveries else words.page("deliveries-none", language)
+    yield words.page("deliveries" if whole.deliveries else "deliveries-gathered", language)
     yield from deliveries(whole.deliveries, language)
     yield from steps(notice.steps, language)
     yield f"  {notice.id}"

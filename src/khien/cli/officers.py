@@ -1,21 +1,23 @@
 """``khien officers``: who works here, and what lets them in."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 import msgspec
 
-from khien import app, officers, words
-from khien.audit import Act
+from khien import officers, words
+from khien.app import machine
 from khien.cli.acting import acting
 from khien.model import Officer, Role
-from khien.pipeline.saving import until_saved
+from khien.pipeline.steering import Staffing
 from khien.words import printable
 
 
 def show(data: Path | None, format: str, language: str) -> int:
     """Lists the officers; answers the exit status."""
-    with app.store(app.place(data)) as store:
+    with machine.store(machine.place(data)) as store:
         found = officers.every(store)
     for each in found:
         click.echo(_line(each) if format == "jsonl" else _told(each, language))
@@ -26,49 +28,35 @@ def show(data: Path | None, format: str, language: str) -> int:
 
 def invite(data: Path | None, id: str, role: Role | None, label: str, anew: bool, by: str | None, language: str) -> int:
     """Invites somebody, and prints the code this once."""
-    directory = app.place(data)
-    audit = app.audit(directory)
-    code = officers.code(audit.chance)
-    with app.store(directory) as store:
-        name = acting(store, by)
-        act = Act(name, "officer-invited", id, {"role": role or "", "anew": str(anew).lower()})
-        until_saved(
-            store,
-            lambda: [
-                *officers.invite(store, id, code, app.clock(), label=label, role=role, anew=anew),
-                *audit.entries(store, act),
-            ],
-        )
+    with _staffing(data, by) as (staffing, name):
+        code = staffing.invite(id, by=name, label=label, role=role, anew=anew)
     click.echo(words.phrase("officer-invited", language, name=id, secret=code, lang=language))
     return 0
 
 
 def grant(data: Path | None, id: str, role: Role, by: str | None, language: str) -> int:
     """Gives an officer another role."""
-    directory = app.place(data)
-    audit = app.audit(directory)
-    with app.store(directory) as store:
-        act = Act(acting(store, by), "officer-changed", id, {"role": role})
-        until_saved(store, lambda: [officers.grant(officers.one(store, id), role), *audit.entries(store, act)])
+    with _staffing(data, by) as (staffing, name):
+        staffing.grant(id, role, by=name)
     click.echo(words.phrase("officer-changed", language, name=id, role=words.page(f"role-{role}", language)))
     return 0
 
 
 def leave(data: Path | None, id: str, by: str | None, language: str) -> int:
     """Lets an officer go."""
-    directory = app.place(data)
-    audit = app.audit(directory)
-    with app.store(directory) as store:
-        act = Act(acting(store, by), "officer-left", id)
-        until_saved(
-            store,
-            lambda: [
-                *officers.leave(store, officers.one(store, id), app.clock()),
-                *audit.entries(store, act),
-            ],
-        )
+    with _staffing(data, by) as (staffing, name):
+        staffing.leave(id, by=name)
     click.echo(words.phrase("officer-left", language, name=id))
     return 0
+
+
+@contextmanager
+def _staffing(data: Path | None, by: str | None) -> Generator[tuple[Staffing, str], None, None]:
+    """What changes officers, and under whose name."""
+    directory = machine.place(data)
+    audit = machine.audit(directory)
+    with machine.store(directory) as store:
+        yield Staffing(store, audit), acting(store, by)
 
 
 def _line(officer: Officer) -> str:

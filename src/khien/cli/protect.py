@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from khien import app, words
+from khien import words
+from khien.app import registers
 from khien.errors import ConfigError
 from khien.model import Register
 from khien.words import number, printable
@@ -13,7 +14,7 @@ from khien.words import number, printable
 def check(file: Path, language: str) -> int:
     """Answers the exit status; violations go to standard error, one a line."""
     try:
-        register = app.load_register(file)
+        register = registers.load(file)
     except ConfigError as error:
         for line in str(error).splitlines():
             click.echo(f"khien: {printable(line)}", err=True)

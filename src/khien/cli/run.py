@@ -13,7 +13,8 @@ from datetime import timedelta
 from pathlib import Path
 from threading import Event
 
-from khien import app, words
+from khien import words
+from khien.app import assembly, configuration, machine, parts
 from khien.cli import outbox, serve
 from khien.cli.progress import done_of, sizes
 from khien.contracts import Store
@@ -34,13 +35,13 @@ _SAID = 5.0  # seconds between two lines that say how far a source is
 
 def run(config: Path | None, data: Path | None, once: bool, with_site: bool, language: str) -> int:
     """Runs what a configuration asks for until it is told to stop; answers the exit status."""
-    if config is None and not app.CONFIG.exists():
+    if config is None and not configuration.CONFIG.exists():
         raise ConfigError(f"{words.phrase('no-config', language)}; khien replay shows the sample")
-    made = app.load_config(config)
+    made = assembly.load(config)
     place = data or made.data
     site = made.site if with_site and not once else None
-    with app.lock(place), _stopping() as stop, contextlib.ExitStack() as stack:
-        store = stack.enter_context(app.store(place))
+    with machine.lock(place), _stopping() as stop, contextlib.ExitStack() as stack:
+        store = stack.enter_context(machine.store(place))
         store.sweep()
         _expect_own(store, place, replayed=False)
         served = stack.enter_context(serve.site(place, made.protect, site, replay=False)) if site else None
@@ -55,17 +56,17 @@ def run(config: Path | None, data: Path | None, once: bool, with_site: bool, lan
     return 2 if troubles else 0
 
 
-def replay(data: Path | None, report: Path | None, site: app.Site, opened: bool, language: str) -> int:
+def replay(data: Path | None, report: Path | None, site: configuration.Site, opened: bool, language: str) -> int:
     """Replays the names and flows that come with Khiên, and serves what was found or writes it as a report."""
     with contextlib.ExitStack() as stack:
         place = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="khien-")))
-        stack.enter_context(app.lock(place))
+        stack.enter_context(machine.lock(place))
         stop = stack.enter_context(_stopping())
-        store = stack.enter_context(app.store(place))
+        store = stack.enter_context(machine.store(place))
         _expect_own(store, place, replayed=True)
         store.sweep()
         _say("replay", language)
-        _read(app.samples(), store, stop, language)
+        _read(parts.samples(), store, stop, language)
         if report is not None:
             serve.report(place, None, report, replay=True)
             _say("report", language, path=str(report.resolve() / "index.html"))
@@ -81,7 +82,7 @@ def replay(data: Path | None, report: Path | None, site: app.Site, opened: bool,
 def _expect_own(store: Store, place: Path, *, replayed: bool) -> None:
     """RefusedError: what is dated would stand among what was found today, or the other way round."""
     sources = {each.id for each in store.find(SourceState, limit=10_000)}
-    if sources.difference(app.SAMPLES) if replayed else sources.intersection(app.SAMPLES):
+    if sources.difference(parts.SAMPLES) if replayed else sources.intersection(parts.SAMPLES):
         held = "findings of real sources" if replayed else "the dated sample"
         raise RefusedError(f"{place} holds {held}: the two are never mixed, name another directory with --data")
 
@@ -124,24 +125,24 @@ def _read(
     keep: what is older goes at the beginning, and from day to day while pages come.
     """
     said = _Said(language)
-    day = app.clock().date()
+    day = machine.clock().date()
 
     def told(work: Work | Halt) -> None:
         nonlocal day
         said(work)
-        if app.clock().date() != day:
-            day = app.clock().date()
+        if machine.clock().date() != day:
+            day = machine.clock().date()
             _forget(store, keep or {}, language)
 
     _forget(store, keep or {}, language)
-    collect.run(feeds, app.engine(), store, app.clock, stop, told, warn)
+    collect.run(feeds, machine.engine(), store, machine.clock, stop, told, warn)
     said.sum_up(feeds, store)
     return len(said.troubles)
 
 
 def _forget(store: Store, keep: Mapping[str, timedelta], language: str) -> None:
     for table, age in keep.items():
-        proof = store.expire(table, app.clock() - age)
+        proof = store.expire(table, machine.clock() - age)
         if proof.rows:
             _say("expired", language, table=printable(table), rows=number(proof.rows, language), proof=proof.id[:12])
 
@@ -174,7 +175,7 @@ class _Said:
 
     def _tell_floods(self, work: Work) -> None:
         """A line for each flood when it is first found."""
-        for finding in life.findings(work.findings, source=work.feed.name, at=app.clock()):
+        for finding in life.findings(work.findings, source=work.feed.name, at=machine.clock()):
             if finding.claim == FLOOD and finding.id not in self._floods:
                 self._floods.add(finding.id)
                 vectors = ", ".join(words.technique(each, self._language) for each in finding.techniques)
@@ -184,7 +185,11 @@ class _Said:
     def _tell(self, name: str, now: float, left: float | None = None) -> None:
         rows = self._rows[name]
         rate = rows / max(now - self._started, 1e-9)
-        said = {"source": printable(name), "rows": number(rows, self._language), "rate": number(rate, self._language)}
+        said = {
+            "source": printable(name),
+            "rows": number(rows, self._language),
+            "rate": words.short(rate, self._language),
+        }
         if left is None:
             _say("source-at", self._language, **said)
         else:

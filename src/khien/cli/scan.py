@@ -12,7 +12,7 @@ import click
 import pyarrow as pa
 from pyarrow.compute import call_function
 
-from khien import app
+from khien.app import parts, registers
 from khien.cli.columns import PLACES
 from khien.cli.jsonl import Jsonl
 from khien.cli.output import Output
@@ -48,11 +48,11 @@ class Format(Protocol):
 def names(inputs: Sequence[str], settings: Settings) -> int:
     """Scans the inputs one after the other; answers the exit status."""
     started = time.perf_counter()
-    source = app.names(inputs, settings.input_format, settings.column)
+    source = parts.names(inputs, settings.input_format, settings.column)
     tally = Tally("read")
     expect_apart(inputs, settings.output)
     with Output(settings.output) as output:
-        detector = app.lookalike(settings.protect)
+        detector = registers.lookalike(settings.protect)
         encoded = _format(settings, output, detector.register)
         with Progress(inputs, settings.language, progress, "rate") as shown:
             for page in collect.scan(source, detector):

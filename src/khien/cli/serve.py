@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from khien.app import SERVING, SHIPPED, Serving, Site, end_with_parent
+from khien.app.configuration import SERVING, SHIPPED, Serving, Site
+from khien.app.machine import end_with_parent
 from khien.errors import UnavailableError
 
 _PATIENCE = 60.0  # seconds in which the site must answer

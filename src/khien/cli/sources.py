@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from khien import app, words
+from khien import words
+from khien.app import machine
 from khien.model import SourceState
 from khien.pipeline import standing
 from khien.words import number, printable
@@ -13,7 +14,7 @@ from khien.words import number, printable
 
 def show(data: Path | None, format: str, language: str) -> int:
     """Every source; answers the exit status: 1 where one stands still."""
-    with app.store(app.place(data)) as store:
+    with machine.store(machine.place(data)) as store:
         found = standing.sources(store)
     for each in found.sources:
         if format == "jsonl":

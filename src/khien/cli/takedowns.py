@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from khien import app, words
+from khien import words
+from khien.app import machine
 from khien.cli import findings
 from khien.cli.acting import acting
 from khien.cli.notices import deliveries, steps
@@ -16,12 +17,12 @@ from khien.errors import InputError
 from khien.model import Takedown, TakedownState
 from khien.pipeline import standing
 from khien.pipeline.steering import Steering
-from khien.words import number, printable
+from khien.words import printable
 
 
 def listed(data: Path | None, state: TakedownState | None, limit: int, format: str, language: str) -> int:
     """Takedowns; answers the exit status: 1 where there is one."""
-    with app.store(app.place(data)) as store:
+    with machine.store(machine.place(data)) as store:
         found = standing.takedowns(store, state or "", limit=limit).takedowns
     for each in found:
         click.echo(_json(each) if format == "jsonl" else _line(each, language))
@@ -32,7 +33,7 @@ def listed(data: Path | None, state: TakedownState | None, limit: int, format: s
 
 def tell(data: Path | None, reference: str, format: str, language: str) -> int:
     """One takedown whole: when the site was up, to whom it was reported."""
-    with app.store(app.place(data)) as store:
+    with machine.store(machine.place(data)) as store:
         pursued = standing.takedown(store, one(store, reference).id)
     assert pursued is not None  # it was there a moment ago, and takedowns stay
     click.echo(_json(pursued) if format == "jsonl" else "\n".join(_story(pursued, language)))
@@ -41,19 +42,19 @@ def tell(data: Path | None, reference: str, format: str, language: str) -> int:
 
 def begin(data: Path | None, reference: str, by: str | None, language: str) -> int:
     """Begins to have taken down what a finding is about."""
-    directory = app.place(data)
-    with app.store(directory) as store:
+    directory = machine.place(data)
+    with machine.store(directory) as store:
         name = acting(store, by)
-        begun = Steering(store, app.audit(directory)).begin(findings.one(store, reference).id, by=name)
+        begun = Steering(store, machine.audit(directory)).begin(findings.one(store, reference).id, by=name)
     return _moved(begun, language)
 
 
 def close(data: Path | None, reference: str, by: str | None, why: str, language: str) -> int:
     """Ends a takedown."""
-    directory = app.place(data)
-    with app.store(directory) as store:
+    directory = machine.place(data)
+    with machine.store(directory) as store:
         name = acting(store, by)
-        closed = Steering(store, app.audit(directory)).close(one(store, reference).id, by=name, why=why)
+        closed = Steering(store, machine.audit(directory)).close(one(store, reference).id, by=name, why=why)
     return _moved(closed, language)
 
 
@@ -75,7 +76,7 @@ def _moved(takedown: Takedown, language: str) -> int:
 
 
 def _line(takedown: Takedown, language: str) -> str:
-    hours = words.page("hours", language, hours=number(takedown.hours_up(app.clock()), language, 1))
+    hours = words.page("hours", language, hours=words.short(takedown.hours_up(machine.clock()), language))
     state = words.page(f"takedown-{takedown.state}", language)
     return f"{hours:>10}  {takedown.up:%Y-%m-%d %H:%M}  {shown(takedown.subject)}  ({state})"
 
@@ -85,6 +86,8 @@ def _story(pursued: standing.Pursued, language: str) -> Iterator[str]:
     yield _line(takedown, language)
     unit, site = (words.page(f"{what}-{getattr(takedown, what)}", language) for what in ("unit", "site"))
     yield f"  {unit}, {site}"
+    if pursued.ours:
+        yield words.page("takedown-ours", language)
     yield words.page("takedown-spells", language)
     for up, gone in takedown.spells:
         until = f"{gone:%Y-%m-%d %H:%M} UTC" if gone else words.page("takedown-still", language)
@@ -93,9 +96,20 @@ def _story(pursued: standing.Pursued, language: str) -> Iterator[str]:
     for each in takedown.reports:
         role = words.page(f"contact-{each.role}", language)
         yield f"  {each.at:%Y-%m-%d %H:%M} UTC  {role}, {printable(each.address)}"
+    if why := _waits(takedown):
+        yield words.page(why, language, at=f"{takedown.due:%Y-%m-%d %H:%M}")
     yield from deliveries(pursued.deliveries, language)
     yield from steps(takedown.steps, language)
     yield f"  {takedown.id}"
+
+
+def _waits(takedown: Takedown) -> str:
+    """The phrase for what a takedown waits for; empty where it does not."""
+    if takedown.state == "reported":
+        return "takedown-again"
+    if takedown.state not in ("asked", "back"):
+        return ""
+    return "takedown-nobody" if takedown.due > takedown.steps[-1].at else "takedown-unasked"
 
 
 def _json(told: msgspec.Struct) -> str:

@@ -1,6 +1,7 @@
 """Tree heads, as logs sign them: signed tree heads (RFC 6962) and checkpoints (static-ct-api)."""
 
 import struct
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Annotated, NamedTuple
 
@@ -16,6 +17,9 @@ from khien.ledger import HASH, key_id, parse_checkpoint, parse_note
 
 NOTE_TYPE = b"\x05"  # of a signature by a log's own key in a note, c2sp.org/signed-note
 MOST_LEAVES = 1 << 62
+
+_AHEAD = 5  # minutes that a log's clock may be ahead of ours
+_MERGED = 24  # hours in which a log takes in what it was given: a head is never older, RFC 6962 section 3.5
 
 _SHA256, _RSA, _ECDSA = 4, 1, 3  # RFC 5246 section 7.4.1.4.1
 _TREE_HEAD = struct.Struct(">BBQQ32s")  # RFC 6962 section 3.5
@@ -83,6 +87,19 @@ def _verify(head: Head, signature: bytes, log: Log) -> None:
         fits = False
     if not fits:
         raise CustodyError(f"the signature on the tree head of {head.size} leaves is not the log's")
+
+
+def expect_past(head: Head, now: datetime) -> None:
+    """FormatError: a head is of the future: beside it each later one would look old."""
+    if head.at > 1000 * (now + timedelta(minutes=_AHEAD)).timestamp():
+        raise FormatError(f"its head is dated more than {_AHEAD} minutes ahead of the clock here: one of them is wrong")
+
+
+def aged(at: int, now: datetime) -> str:
+    """What is wrong with a log whose newest head is of then, in milliseconds; empty: nothing, it is new enough."""
+    if at >= 1000 * (now - timedelta(hours=_MERGED)).timestamp():
+        return ""
+    return f"its newest head is more than {_MERGED} hours old: it stands still, or we are shown an old one"
 
 
 class _Consistency(msgspec.Struct):

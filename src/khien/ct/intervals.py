@@ -59,9 +59,12 @@ def begun(name: str, head: Head, backlog: int) -> Standing:
 
 
 def grown(standing: Standing, head: Head) -> Standing:
-    """With a newer head, which is consistent with the one before. CustodyError: it is not, by its mere size."""
+    """With a newer head, which is consistent with the one before; with an older one, as it was.
+
+    CustodyError: it cannot be consistent, by its mere size and time.
+    """
     if head.size < standing.size:
-        if head.at > standing.at:
+        if head.at >= standing.at:
             raise CustodyError(f"the log had {standing.size} leaves and now has {head.size}: some were removed")
         return standing  # an older head, from a server that lags
     if head.size == standing.size:
@@ -88,18 +91,16 @@ def next_chunk(standing: Standing, most: int) -> Chunk | None:
     if not standing.gaps:
         return None
     gap = standing.gaps[-1]
-    begin = (gap.end - 1) // most * most
-    if begin <= gap.begin:
-        begin = gap.begin
-        if gap.known:
-            return Chunk(begin, gap.end, gap.root, gap.known)
+    begin = max((gap.end - 1) // most * most, gap.begin)
     while begin & (begin - 1) == 0 and begin > 0:  # a proof leaves out what is one full subtree, see tree.frontier
         begin -= 1
+    if begin <= gap.begin and gap.known:
+        return Chunk(gap.begin, gap.end, gap.root, gap.known)
     return Chunk(begin, gap.end, gap.root, EMPTY if begin == 0 else b"")
 
 
-def read(standing: Standing, chunk: Chunk, before: bytes, newest: int) -> Standing:
-    """After a chunk was read; before: the root in front of it, verified."""
+def read(standing: Standing, chunk: Chunk, before: bytes, newest: int, behind: Gap | None = None) -> Standing:
+    """After a chunk was read; before: the root in front of it, verified; behind: what of it was not."""
     *others, gap = standing.gaps
     if chunk.begin <= gap.begin:
         if gap.known and chunk.begin == gap.begin and gap.known != before:
@@ -107,18 +108,18 @@ def read(standing: Standing, chunk: Chunk, before: bytes, newest: int) -> Standi
         left = tuple(others)
     else:
         left = (*others, Gap(gap.begin, chunk.begin, before, gap.known))
-    return msgspec.structs.replace(standing, gaps=left, newest=max(newest, standing.newest), trouble="")
+    left = (*left, behind) if behind else left
+    return msgspec.structs.replace(standing, gaps=left, newest=max(newest, standing.newest))
 
 
 class Progress(NamedTuple):
-    """How a log stands, for people: its entries, how many were not read, how many gaps they are in; when its head was
-    signed and when the newest entry that was read came in; what keeps it, and whether that is a lie."""
+    """How a log stands, for people: its entries, how many were not read, how many gaps they are in; when
+    the newest entry that was read came in; what keeps it, and whether that is a lie."""
 
     name: str
     entries: int
     behind: int
     gaps: int
-    head_at: datetime | None
     newest: datetime | None
     trouble: str
     halted: bool
@@ -130,7 +131,7 @@ def progress(cursor: bytes) -> tuple[Progress, ...]:
     return tuple(
         Progress(
             each.name, each.size, each.behind, len(each.gaps),
-            _time(1000 * each.at) if each.at else None, _time(each.newest), each.trouble, each.halted,
+            _time(each.newest), each.trouble, each.halted,
         )
         for each in standings
     )  # fmt: skip

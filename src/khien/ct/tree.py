@@ -35,17 +35,23 @@ def frontier(earlier: int, size: int, proof: Sequence[bytes], known: bytes) -> t
     return tuple(found)
 
 
+def grown(begin: int, before: Sequence[bytes], leaves: Sequence[bytes]) -> bytes:
+    """The root behind the leaves from ``begin`` on; before: the frontier there."""
+    full, size = tuple(before), begin
+    for each in leaves:
+        full = append(size, full, each)
+        size += 1
+    return root(size, full)
+
+
 def held(begin: int, before: Sequence[bytes], leaves: Sequence[bytes], end: bytes) -> bytes:
     """Holds the leaves from ``begin`` on to the root behind them; answers the root in front of them.
 
     before: the frontier there. What it says is right as well if all leads to the root. CustodyError: it does not.
     """
-    grown, size = tuple(before), begin
-    for each in leaves:
-        grown = append(size, grown, each)
-        size += 1
-    if root(size, grown) != end:
-        raise CustodyError(f"the entries {begin} to {size - 1} are not those of the tree head: they lead to another")
+    if grown(begin, before, leaves) != end:
+        last = begin + len(leaves) - 1
+        raise CustodyError(f"the entries {begin} to {last} are not those of the tree head: they lead to another")
     return root(begin, before)
 
 

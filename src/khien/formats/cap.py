@@ -82,10 +82,10 @@ def _info(info: Element, notice: Notice, by: Sender, language: Language, tag: st
     _put(info, "instruction", " ".join(told.do))
     _put(info, "web", web)
     _put(info, "contact", by.contact)
-    for each in notice.subjects:
+    for unit, value in dict.fromkeys((each.unit, each.value) for each in notice.subjects):
         parameter = SubElement(info, "parameter")
-        _put(parameter, "valueName", each.unit)
-        _put(parameter, "value", each.value)
+        _put(parameter, "valueName", unit)
+        _put(parameter, "value", value)
     area = SubElement(info, "area")
     _put(area, "areaDesc", notice.label or notice.constituent)
 

@@ -64,7 +64,7 @@ def _text(notice: Notice, told: Advice, language: str, beside: Beside) -> str:
     if beside.link:
         parts.append(f"{told.answer}\n{beside.link}")
     if beside.code:
-        parts.append(f"{words.notice('code', language)} {beside.code}")
+        parts.append(f"{words.notice('code', language, signed=beside.signed)} {beside.code}")
     if call := _call(beside):
         parts.append("\n".join((words.notice("title-call", language).upper(), *call)))
     return "\n\n".join((*parts, _mark(notice, language))) + "\n"
@@ -83,7 +83,8 @@ def _html(notice: Notice, told: Advice, language: str, beside: Beside) -> str:
         link = escape(beside.link)
         parts.append(f'<p>{escape(told.answer)}<br><a href="{link}">{link}</a></p>')
     if beside.code:
-        parts.append(f"<p>{escape(words.notice('code', language))} <strong>{escape(beside.code)}</strong></p>")
+        said = escape(words.notice("code", language, signed=beside.signed))
+        parts.append(f"<p>{said} <strong>{escape(beside.code)}</strong></p>")
     if call := _call(beside):
         lines = "<br>".join(map(escape, call))
         parts.append(f"<h2>{escape(words.notice('title-call', language))}</h2><p>{lines}</p>")

@@ -10,14 +10,19 @@ import html
 import re
 from collections.abc import Iterator
 from email.message import Message
-from email.policy import compat32
+from email.policy import Compat32
 from ipaddress import ip_address
+from itertools import islice
 
 from khien import canon
 from khien.errors import FormatError, ObservableError
 
 LARGEST = 1 << 20  # octets of a message; what is behind is not read
 
+_LINES = 50_000  # of a message; what is behind is not read
+_FIELD = 2_000  # characters of a header field; what is behind is not read
+_BORDERS = 2_000  # lines that may part two parts
+_MULTIPARTS = 40  # that may stand in each other: each line is held to the border of each
 _DEPTH = 8  # of parts in parts
 _PARTS = 100
 _LINKS = 500  # that are looked at
@@ -33,6 +38,9 @@ _LINK = re.compile(
     rf"|{_LABEL}(?:{_DOT}{_LABEL}){{0,10}}(?:\[\.\]|\(\.\)|\[dot\]){_LABEL}(?:{_DOT}{_LABEL}){{0,10}})(?![\w@])",
     re.IGNORECASE,
 )
+_END = re.compile(rb"\r\n?|\n")
+_BORDER = re.compile(rb"(?:\A|[\r\n])--")
+_MULTIPART = re.compile(rb"boundary[*\d]*\s*=", re.IGNORECASE)
 _TAG = re.compile(r"<(/?)([a-z][a-z0-9]*+)([^<>]*+)>", re.IGNORECASE)
 _TARGET = re.compile(rf"\b(?:href|action)\s*+=\s*+[\"']?\s*+([^\"'\s>]{{1,{_LONGEST}}})", re.IGNORECASE)
 _LEAD = ("a", "area", "form")  # tags whose links a reader may follow; pictures are often the real bank's
@@ -43,14 +51,28 @@ _AROUND = ".,;:!?)]}>*_"
 def hosts(message: bytes) -> list[str]:
     """The hosts a message's links lead to, in canonical form, each once, in the order they are met.
 
-    FormatError: its parts stand in each other deeper than any mail's.
+    FormatError: its parts are more, or stand in each other deeper, than any mail's.
     """
+    read = message[:LARGEST]
+    if (end := next(islice(_END.finditer(read), _LINES - 1, None), None)) is not None:
+        read = read[: end.start()]
+    for rule, most in ((_BORDER, _BORDERS), (_MULTIPART, _MULTIPARTS)):
+        if next(islice(rule.finditer(read), most, None), None) is not None:
+            raise FormatError("is no mail that can be read: it has more parts than any")
     try:
-        parsed = email.message_from_bytes(message[:LARGEST], policy=compat32)
+        parsed = email.message_from_bytes(read, policy=_Cut())
         found = dict.fromkeys(host for text in _texts(parsed) for host in _linked(text))
     except (RecursionError, ValueError, LookupError, AssertionError, TypeError, AttributeError) as error:
         raise FormatError(f"is no mail that can be read ({type(error).__name__})") from error
     return list(found)[:_HOSTS]
+
+
+class _Cut(Compat32):
+    """Header fields of bounded length: what they say is worked out in the square of it."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:_FIELD]
 
 
 def _texts(message: Message) -> Iterator[str]:

@@ -60,6 +60,7 @@ def client(
     agent: str,
     *,
     allow: Iterable[str] = (),
+    inside: bool = False,
     ports: Sequence[int] = PORTS,
     resolve: Resolve | None = None,
     authorities: str = "",
@@ -68,9 +69,10 @@ def client(
     """A client for ``get``, ``post`` and ``opened``, for any number of threads; close it in the end.
 
     agent: who we are, with a contact. allow: networks that are reached although they are private, for services in the
-    house; the ports they use are in ports. resolve: how names are resolved, else as the system does. authorities: a PEM
-    file of those whose certificates are trusted instead of the usual ones. unverified: certificates are not checked at
-    all, which is for looking at suspicious pages and nothing else. ConfigError: a setting is none.
+    house; the ports they use are in ports; inside: no others are. resolve: how names are resolved, else as the system
+    does. authorities: a PEM file of those whose certificates are trusted instead of the usual ones. unverified:
+    certificates are not checked at all, which is for looking at suspicious pages and nothing else. ConfigError: a
+    setting is none.
     """
     try:
         networks = tuple(ip_network(each) for each in allow)
@@ -85,7 +87,13 @@ def client(
         ) from error
     if unverified:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    pool = httpcore.ConnectionPool(context, keepalive_expiry=20, network_backend=_Backend(resolve or system, networks))
+    pool = httpcore.ConnectionPool(
+        context,
+        max_connections=None,  # who asks says how many at a time; those to one server are bounded by its pace
+        keepalive_expiry=20,
+        max_keepalive_connections=20,
+        network_backend=_Backend(resolve or system, networks, inside),
+    )
     headers = {"User-Agent": agent, "Accept-Encoding": "gzip"}
     return httpx.Client(transport=_Transport(pool, ports), headers=headers, trust_env=False, follow_redirects=False)
 
@@ -179,7 +187,8 @@ class _Transport(httpx.BaseTransport):
         if url.scheme not in _SCHEMES:
             raise RefusedError(f"{url.scheme}: is not followed: only http and https are")
         if (url.port or _SCHEMES[url.scheme]) not in self._ports:
-            raise RefusedError(f"{url.host}: port {url.port} is not asked: only {', '.join(map(str, self._ports))} are")
+            asked = ", ".join(map(str, self._ports))
+            raise RefusedError(f"{url.host}: port {url.port} is not asked: only {asked} are, set ports for others")
         asked = httpcore.Request(
             request.method,
             httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
@@ -209,8 +218,8 @@ class _Body(httpx.SyncByteStream):
 class _Backend(httpcore.SyncBackend):
     """Connects to addresses that were checked; TLS and the request go on naming the host."""
 
-    def __init__(self, resolve: Resolve, allow: Sequence[Network]) -> None:
-        self._resolve, self._allow = resolve, allow
+    def __init__(self, resolve: Resolve, allow: Sequence[Network], inside: bool) -> None:
+        self._resolve, self._allow, self._inside = resolve, allow, inside
 
     def connect_tcp(
         self,
@@ -223,7 +232,9 @@ class _Backend(httpcore.SyncBackend):
         addresses = self._addresses(host, _left(timeout))
         permitted = [each for each in addresses if self._is_permitted(each)][:_MOST_ADDRESSES]
         if not permitted:
-            raise RefusedError(f"{host} is at {', '.join(addresses[:3])}, which is not of the public Internet")
+            where = "in a network that is allowed" if self._inside else "of the public Internet"
+            told = f"{host} is at {', '.join(addresses[:3])}, which is not {where}"
+            raise RefusedError(f"{told}: where it is to be reached all the same, name its network in allow")
         options = tuple(socket_options or ())
         for number, address in enumerate(permitted):
             share = _left(timeout) / (len(permitted) - number)
@@ -241,7 +252,7 @@ class _Backend(httpcore.SyncBackend):
             return list(dict.fromkeys(self._resolve(host, seconds)))
 
     def _is_permitted(self, address: str) -> bool:
-        return is_outside(address) or any(ip_address(address) in each for each in self._allow)
+        return (is_outside(address) and not self._inside) or any(ip_address(address) in each for each in self._allow)
 
 
 class _Stream(httpcore.NetworkStream):

@@ -16,15 +16,15 @@ import msgspec
 
 from khien.contracts import Channel, Store
 from khien.errors import Error, InputError, UnavailableError, UncertainError
-from khien.model import Delivery, DeliveryState
+from khien.model import Constituent, Delivery, DeliveryState, Notice
 from khien.pipeline.saving import until_saved
 
 PATIENCE = (timedelta(seconds=15), timedelta(hours=1))  # before an address is tried again: at first, at most
 MOST = 104  # tries: with that patience four days, as RFC 5321 section 4.5.4.1 asks for
 
 _GLANCE = 0.05  # seconds between two looks at the outbox
-_AT_ONCE = 8  # deliveries on their way at a time
-_SEEN = 64  # of those that are due, longest due first, that one look sees
+_AT_ONCE, _OF_CHANNEL = 16, 12  # deliveries on their way at a time, through one channel; one to an address
+_SEEN = 1_000  # of those that are due, longest due first, that one look sees
 
 _log = logging.getLogger(__name__)
 
@@ -60,16 +60,18 @@ def deliver(
 
     told hears of each delivery's end.
     """
-    on_the_way: dict[str, Future[None]] = {}
+    on_the_way: dict[tuple[str, str], Future[None]] = {}
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="outbox") as pool:
         while not stop.wait(_GLANCE):
-            for done in [each for each, sent in on_the_way.items() if sent.done()]:
-                on_the_way.pop(done).result()
+            for way in [each for each, sent in on_the_way.items() if sent.done()]:
+                on_the_way.pop(way).result()
             ending = last.is_set()
             due = _due(store, clock())
             for delivery in due:
-                if delivery.id not in on_the_way and len(on_the_way) < _AT_ONCE:
-                    on_the_way[delivery.id] = pool.submit(_send, store, channels, delivery.id, clock, told)
+                way = delivery.channel, delivery.address  # who hangs keeps no other waiting
+                through = sum(channel == delivery.channel for channel, _ in on_the_way)
+                if way not in on_the_way and through < _OF_CHANNEL and len(on_the_way) < _AT_ONCE:
+                    on_the_way[way] = pool.submit(_send, store, channels, delivery.id, clock, told)
             if ending and not due and not on_the_way:
                 return
 
@@ -90,6 +92,10 @@ def _send(
     if delivery is None or delivery.state != "due":
         return
 
+    if not _hears(store, delivery):
+        _mark(store, id, ("due",), lambda _: {"state": "withdrawn", "why": "nobody wishes to hear there any more"})
+        return
+
     def commit() -> None:
         if _mark(store, id, ("due",), lambda _: {"state": "sending"}) is None:
             raise _WithdrawnError
@@ -101,6 +107,16 @@ def _send(
     ended = _mark(store, id, ("due", "sending"), lambda now: {"state": state, "tries": now.tries + 1, **changes})
     if ended is not None:
         told(ended)
+
+
+def _hears(store: Store, delivery: Delivery) -> bool:
+    """Whether who is told of a notice still wishes to hear there; whom a takedown is reported to is not asked."""
+    notice = store.load(Notice, delivery.about).get(delivery.about)
+    told = store.load(Constituent, notice.constituent).get(notice.constituent) if notice else None
+    way = delivery.channel, delivery.address
+    heard = [each for each in told.hears if (each.channel, each.address) == way] if told else []
+    waited = notice is not None and notice.state == "acknowledged" and all(each.after for each in heard)
+    return told is None or bool(heard and not waited)
 
 
 class _WithdrawnError(Exception):

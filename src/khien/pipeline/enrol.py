@@ -43,9 +43,8 @@ def one(store: Store, id: str) -> Enrolment | None:
     return Enrolment(constituent=constituent, assets=tuple(assets))
 
 
-def everyone(store: Store) -> Iterator[Enrolment]:
-    """Those who are constituents now, by id."""
-    after = ""
+def everyone(store: Store, after: str = "") -> Iterator[Enrolment]:
+    """Those who are constituents now, by id; after: of another, from there on."""
     while page := store.find(Constituent, after=after, limit=_PAGE):
         enrolled = (one(store, each.id) for each in page if each.left is None)
         yield from (each for each in enrolled if each is not None)
@@ -53,11 +52,15 @@ def everyone(store: Store) -> Iterator[Enrolment]:
 
 
 def plan(store: Store, ids: Sequence[str], decide: Decide, names: Mapping[str, ProtectedName]) -> list[Plan]:
-    """What a decision comes to on the store as it stands. names: protected, by id. InputError: it comes to nonsense."""
+    """What a decision comes to on the store as it stands. names: protected, by id. InputError: it comes to
+    nonsense; what was so before keeps nobody from changing the rest.
+    """
     kept = {key: each for key in ids if (each := one(store, key))}
     made = [msgspec.structs.replace(each, assets=proofs.settle(each.assets, names)) for each in decide(kept)]
     for each in made:
-        if wrong := next(enrolment.faults(each), None):
+        before = kept.get(each.constituent.id)
+        known = {what for _, what in enrolment.faults(before)} if before else set[str]()
+        if wrong := next((fault for fault in enrolment.faults(each) if fault[1] not in known), None):
             field = ".".join(map(str, wrong[0]))
             raise InputError(f"{each.constituent.id[:64]}: {field}: {wrong[1]}")
     return [Plan(kept.get(each.constituent.id), each) for each in made]

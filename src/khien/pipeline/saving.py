@@ -1,10 +1,14 @@
 """Saving what was decided on the store as it stood, though others save meanwhile."""
 
 from collections.abc import Callable, Sequence
+from threading import RLock
 
+from khien.audit import Act, Audit
 from khien.contracts import Landed, Store
 from khien.errors import ConflictError
 from khien.model import Record
+
+_TURN = RLock()
 
 
 def until_saved(
@@ -15,14 +19,21 @@ def until_saved(
 ) -> None:
     """Saves what is decided on the store as it stands, and decides anew whenever somebody saved meanwhile.
 
-    Where nothing is decided, and nothing landed, nothing is saved.
+    Where nothing is decided, and nothing landed, nothing is saved. Threads of one process take turns: else who decides
+    for long would be overtaken for ever by who decides in a moment.
     """
     while True:
-        version = store.version()
-        try:
-            records = decide()  # which may meet what changed while it read
-            if records or landed or cursor:
-                store.save(*records, landed=landed, cursor=cursor, expect=version)
-        except ConflictError:
-            continue
-        return
+        with _TURN:
+            version = store.version()
+            try:
+                records = decide()  # which may meet what changed while it read
+                if records or landed or cursor:
+                    store.save(*records, landed=landed, cursor=cursor, expect=version)
+            except ConflictError:
+                continue
+            return
+
+
+def audited(store: Store, audit: Audit, decide: Callable[[], Sequence[Record]], *acts: Act) -> None:
+    """Saves what is decided, and the entries that say that it was done, in one."""
+    until_saved(store, lambda: [*decide(), *audit.entries(store, *acts)])

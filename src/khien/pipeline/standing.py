@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import islice
 from statistics import median
 from typing import Any, Literal, TypeVar, get_args
 from zoneinfo import ZoneInfo
@@ -11,7 +12,6 @@ import msgspec
 
 from khien.contracts import Store
 from khien.model import (
-    Asset,
     Constituent,
     Delivery,
     Evidence,
@@ -25,9 +25,11 @@ from khien.model import (
     Takedown,
     TakedownState,
 )
-from khien.pipeline.warn import above
-from khien.triage import tokens, weigh
+from khien.pipeline import enrol
+from khien.triage import decide, tokens, weigh
 from khien.triage.decide import DIGEST, OVER, RETURN
+from khien.triage.enrolment import Enrolment
+from khien.triage.site import above, bare, registrable
 
 NOTICES: tuple[NoticeState, ...] = get_args(NoticeState)
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
@@ -39,6 +41,7 @@ MOST = 500  # records of one notice, constituent or subject that are looked at
 CODES = 5_000  # notices whose codes are still known
 LATELY = 200  # deliveries, notices, takedowns that the picture sums up, the newest
 OF_FINDINGS = (*OVER, RETURN)  # steps of a notice whose reason is the id of a finding of it
+_DUE = 10_000  # deliveries of which is seen for how long they wait
 _ROWS = 100_000  # rows set aside of which the reasons are counted
 _AT_ONCE = 90  # values that one search may ask for
 _RIGHT, _WRONG = ("confirmed", "acted-on"), ("dismissed",)  # what a person said of a finding
@@ -111,6 +114,18 @@ def notices(store: Store, asked: Asked, limit: int = PAGE) -> Notices:
     return Notices(found, labels(store, (each.constituent for each in found)), after)
 
 
+def waiting(store: Store, now: datetime) -> list[tuple[Delivery, datetime]]:
+    """Deliveries that should have gone out and did not, and since when each waits; who waits longest first."""
+    due = store.find(Delivery, order="due", limit=_DUE, state="due")
+    late = [each for each in due if each.tries or each.due <= now]
+    about = [each.about for each in late]
+    decided = {key: each.revised for key, each in store.load(Notice, *about).items()}
+    for key, each in store.load(Takedown, *about).items():
+        decided[key] = max((it.at for it in each.reports), default=each.up)
+    since = [(each, min(decided.get(each.about, each.due), each.due) if each.tries else each.due) for each in late]
+    return sorted(since, key=lambda each: (each[1], each[0].id))
+
+
 def labels(store: Store, ids: Iterable[str]) -> dict[str, str]:
     """What constituents are called; of one that has left, its id."""
     wanted = tuple(dict.fromkeys(ids))
@@ -133,9 +148,10 @@ def notice(store: Store, id: str) -> Whole | None:
     if found is None:
         return None
     subjects = tuple(dict.fromkeys(each.value for each in found.subjects))
+    of = store.load(Constituent, found.constituent).get(found.constituent)
     return Whole(
         found,
-        store.load(Constituent, found.constituent).get(found.constituent),
+        None if of is None or of.left else of,
         tuple(store.find(Delivery, order="due", limit=MOST, about=id)),
         evidence(store, subjects[:_AT_ONCE]),
     )
@@ -148,17 +164,19 @@ def evidence(store: Store, subjects: tuple[str, ...]) -> tuple[Evidence, ...]:
 
 def by_code(store: Store, typed: str, key: bytes) -> Notice | None:
     """The notice to a citizen whose code was typed, of the newest; None: there is none."""
-    newest = {each.id: each for each in store.find(Notice, order="-raised", limit=CODES)}
-    found = newest.get(tokens.whose(typed, key, newest) or "")
-    told = store.load(Constituent, found.constituent).get(found.constituent) if found else None
-    return found if told and told.sector == tokens.CITIZEN else None
+    newest = {each.id: each for each in store.find(Notice, order="-raised", limit=CODES, sector=tokens.CITIZEN)}
+    return newest.get(tokens.whose(typed, key, newest) or "")
 
 
 class Known(msgspec.Struct, frozen=True):
-    """What was stated about the site of a finding, the newest first, and what it comes to; null of what is no site."""
+    """What was stated about the site of a finding, the newest first, and what it comes to; null of what is no site.
+
+    ours: a constituent said that it is theirs.
+    """
 
     evidence: tuple[Evidence, ...] = ()
     weighed: weigh.Weighed | None = None
+    ours: bool = False
 
 
 def known(store: Store, finding: Finding, protected: ProtectedName | None, now: datetime) -> Known:
@@ -166,42 +184,45 @@ def known(store: Store, finding: Finding, protected: ProtectedName | None, now: 
     if finding.kind != "domain" or finding.suppressed:
         return Known()
     said = evidence(store, tuple(above(finding.subject))[:_AT_ONCE])
-    return Known(said, weigh.weigh(finding, said, protected, now))
+    return Known(said, weigh.weigh(finding, said, protected, now), _is_ours(store, finding.id, finding.subject))
 
 
-class Member(msgspec.Struct, frozen=True):
-    """A constituent with what is theirs, and their newest notices."""
-
-    constituent: Constituent
-    assets: tuple[Asset, ...]
-    notices: tuple[Notice, ...] = ()
+def _is_ours(store: Store, finding: str, subject: str) -> bool:
+    """Whether a constituent said that a finding, or what else is of the same owner, is theirs."""
+    said = store.find(Notice, order="-raised", limit=MOST, state="ours")
+    return any(decide.is_ours(each, finding, registrable(bare(subject))) for each in said)
 
 
 class Members(msgspec.Struct, frozen=True):
-    """A page of constituents; after: where the next begins, empty on the last."""
+    """A page of constituents with what is theirs now; after: where the next begins, empty on the last."""
 
-    members: tuple[Member, ...]
+    members: tuple[Enrolment, ...]
     after: str
 
 
 def constituents(store: Store, after: str = "", limit: int = PAGE) -> Members:
-    """One page of constituents, by id."""
-    found, after = _page(store, Constituent, "id", after, limit, {})
-    return Members(tuple(Member(each, _assets(store, each.id)) for each in found), after)
+    """One page of those who are constituents now, by id."""
+    found = tuple(_now(each) for each in islice(enrol.everyone(store, after), limit + 1))
+    return Members(found[:limit], found[limit - 1].constituent.id if len(found) > limit else "")
+
+
+class Member(Enrolment, frozen=True, kw_only=True):
+    """A constituent with what is theirs now, and their newest notices."""
+
+    notices: tuple[Notice, ...] = ()
 
 
 def constituent(store: Store, id: str) -> Member | None:
-    """None: there is no such constituent."""
-    found = store.load(Constituent, id).get(id)
-    if found is None:
+    """None: there is no such constituent, or no more."""
+    found = enrol.one(store, id)
+    if found is None or found.constituent.left:
         return None
     latest = store.find(Notice, order="-raised", limit=PAGE, constituent=id)
-    return Member(found, _assets(store, id), tuple(latest))
+    return Member(constituent=found.constituent, assets=found.current, notices=tuple(latest))
 
 
-def _assets(store: Store, constituent: str) -> tuple[Asset, ...]:
-    found = store.find(Asset, limit=MOST, constituent=constituent)
-    return tuple(sorted(found, key=lambda each: (each.kind, each.value)))
+def _now(enrolled: Enrolment) -> Enrolment:
+    return msgspec.structs.replace(enrolled, assets=enrolled.current)
 
 
 class Takedowns(msgspec.Struct, frozen=True):
@@ -218,16 +239,20 @@ def takedowns(store: Store, state: TakedownState | Literal[""] = "", after: str 
 
 
 class Pursued(msgspec.Struct, frozen=True):
-    """A takedown with the reports that were sent for it."""
+    """A takedown with the reports that were sent for it; ours: a constituent said that the site is theirs."""
 
     takedown: Takedown
     deliveries: tuple[Delivery, ...]
+    ours: bool
 
 
 def takedown(store: Store, id: str) -> Pursued | None:
     """None: there is no such takedown."""
     found = store.load(Takedown, id).get(id)
-    return Pursued(found, tuple(store.find(Delivery, order="due", limit=MOST, about=id))) if found else None
+    if found is None:
+        return None
+    sent = tuple(store.find(Delivery, order="due", limit=MOST, about=id))
+    return Pursued(found, sent, _is_ours(store, id, found.subject))
 
 
 class Told(msgspec.Struct, frozen=True):

@@ -21,16 +21,15 @@ from khien.contracts import Store
 from khien.model import Asset, Constituent, Delivery, Evidence, Finding, Inquiry, Notice, ProtectedName, Record
 from khien.pipeline.collect import Work
 from khien.triage import assets, decide, evidence
-from khien.triage.site import bare
+from khien.triage.site import above, bare, spellings
 
 R = TypeVar("R", bound=Record)
 
 EVIDENCE = "evidence"
 
-_AT_ONCE = 30  # values that one search asks for, beside those of a state
-_MOST = 1_000  # records of one subject, constituent or notice that are looked at
-_WEB = "www."
-_STANDING = ("open", "acknowledged", "ours")
+_AT_ONCE = 5_000  # values that one search asks for
+_MOST = 100_000  # records that one search answers
+_NEWEST = 200  # notices of a constituent that a finding may join, or that say that it is theirs
 
 
 class Overlay:
@@ -60,6 +59,16 @@ class Overlay:
         for some in _some(values if isinstance(values, tuple) else (values,)):
             asked = cast("dict[str, Any]", {**dict(rest), name: some})
             found |= {each.id: each for each in cast("list[Any]", self._store.find(kind, limit=_MOST, **asked))}
+        return self._with_fresh(found, fresh, equal)
+
+    def newest(self, kind: type[R], order: str, limit: int, /, **equal: Any) -> list[R]:
+        """As find, but no more of the store than the newest by a time."""
+        found: dict[str, Any] = {
+            each.id: each for each in cast("list[Any]", self._store.find(kind, order=f"-{order}", limit=limit, **equal))
+        }
+        return self._with_fresh(found, self._fresh.get(kind, {}), equal)
+
+    def _with_fresh(self, found: dict[str, Any], fresh: Mapping[str, Any], equal: Mapping[str, Any]) -> list[Any]:
         kept = (each for key, each in found.items() if key not in fresh)
         return [*kept, *(each for each in fresh.values() if _fits(each, equal))]
 
@@ -98,6 +107,8 @@ class Triage:
         touched = self._join(known, stated, kind if kind in self.asks else work.feed.name, at)
         if kind in self.asks:
             known.add(_answered(known, kind, stated, at))
+        if work.feed.source.yields != schema.EVIDENCE:
+            touched.clear()  # that a certificate bears its name says nothing about a finding
         met = [each for each in findings.values() if not each.suppressed]
         if met:
             touched |= _listed(known, store, met, at)
@@ -105,14 +116,14 @@ class Triage:
         concerned = {each.id: each for each in met if each.kind != "domain" or evidence.asks(each)}
         concerned |= {each.id: each for each in known.find(Finding, subject=tuple(touched))} if touched else {}
         for finding in concerned.values():
-            known.add(decide.decide(self._situation(known, finding), at))
+            known.add(decide.decide(self._situation(known, finding, at), at))
         return [each for each in known.changed() if not isinstance(each, Finding)]
 
     def again(self, store: Store, finding: Finding, at: datetime) -> Sequence[Record]:
         """A finding that people have decided about, and what follows for those whom it concerns."""
         known = Overlay(store)
         known.add([finding])
-        known.add(decide.decide(self._situation(known, finding), at))
+        known.add(decide.decide(self._situation(known, finding, at), at))
         return known.changed()
 
     def _join(self, known: Overlay, stated: pa.RecordBatch, source: str, at: datetime) -> set[str]:
@@ -121,7 +132,7 @@ class Triage:
             return set()
         said: dict[str, set[str]] = {}
         for subject in stated["subject"].unique().to_pylist():
-            for each in _spellings(subject):
+            for each in spellings(subject):
                 said.setdefault(each, set()).add(subject)
         touched = {each.subject for each in known.find(Finding, subject=tuple(said))}
         subjects = {subject for each in touched for subject in said[each]}
@@ -141,7 +152,7 @@ class Triage:
             if key not in there
         ]
 
-    def _situation(self, known: Overlay, finding: Finding) -> decide.Situation:
+    def _situation(self, known: Overlay, finding: Finding, at: datetime) -> decide.Situation:
         owned = tuple(
             asset
             for kind, values in assets.wanted(finding)
@@ -149,8 +160,15 @@ class Triage:
             if asset.proof is not None and asset.left is None
         )
         owners = known.load(Constituent, *dict.fromkeys(each.constituent for each in owned))
-        notices = {each.id: each for each in known.find(Notice, state=_STANDING, constituent=(*owners,))}
-        notices |= known.load(Notice, *(schema.notice_id(owner, finding.id) for owner in owners))
+        notices = {
+            each.id: each
+            for owner in owners
+            for states in (decide.LIVE, ("ours",))
+            for each in known.newest(Notice, "raised", _NEWEST, state=states, constituent=owner)
+        }
+        held = (schema.notice_id(owner, finding.id) for owner in owners)
+        digests = (each for owner in owners.values() for each in decide.digests(owner, at))
+        notices |= known.load(Notice, *held, *digests)
         return decide.Situation(
             finding=finding,
             evidence=tuple(known.find(Evidence, subject=tuple(above(finding.subject)))),
@@ -169,20 +187,6 @@ def _stated(work: Work, findings: Iterable[Finding]) -> pa.RecordBatch:
     if work.feed.source.yields == schema.CERTIFIED:
         return evidence.of_certificates(work.rows, tuple(findings))
     return pa.RecordBatch.from_pylist([], schema.EVIDENCE)
-
-
-def _spellings(subject: str) -> tuple[str, ...]:
-    """The host, the one that people take for the same, and the name of a certificate for what is below it."""
-    host = bare(subject).removeprefix(_WEB)
-    return host, _WEB + host, f"*.{host}"
-
-
-def above(subject: str) -> Iterator[str]:
-    """A host, what people take for the same, and the names above it."""
-    host, web, _ = _spellings(subject)
-    yield from (host, web)
-    labels = host.split(".")
-    yield from (".".join(labels[n:]) for n in range(1, len(labels) - 1))
 
 
 def _revise(known: Overlay, said: Iterable[Evidence]) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from khien import canon, schema
 from khien.contracts import Asks, Page
 from khien.errors import ConfigError, ObservableError, UnavailableError
-from khien.outward.asking import Asking, Fact
+from khien.outward.asking import Asking, Fact, Reached
 from khien.outward.dns import NXDOMAIN, Names, Records, registered
 from khien.outward.pace import Pace
 
@@ -45,12 +45,11 @@ class Resolver:
 
     def read(self, cursor: bytes | None, /) -> Iterator[Page]:
         """Facts as they come to be known; what was not saved is asked for again. It never ends."""
-        looking = _Looking(Names(self.servers), Pace(self.rate, self.at_once), self.seconds)
+        reached = Reached(cursor)
+        looking = _Looking(Names(self.servers), Pace(self.rate, self.at_once), self.seconds, reached)
         looks = (looking.resolution, looking.delegation, looking.mail)
-        count = int(cursor or 0)
         for rows in Asking(partial(self.asks, self.name), looks, _LOOKS * self.at_once).rows():
-            count += bool(rows)
-            yield Page(pa.RecordBatch.from_pylist(rows, schema.EVIDENCE), b"%d" % count)
+            yield Page(pa.RecordBatch.from_pylist(rows, schema.EVIDENCE), reached.cursor(rows))
 
 
 @dataclass(frozen=True)
@@ -60,6 +59,7 @@ class _Looking:
     names: Names
     pace: Pace
     seconds: float
+    reached: Reached
 
     def resolution(self, host: str) -> Sequence[Fact]:
         """To which addresses a name leads."""
@@ -70,10 +70,12 @@ class _Looking:
             except UnavailableError:
                 if addresses:
                     break
+                self.reached.note(answered=False)
                 return (Fact("resolution", "unknown", {}),)
             addresses |= dict.fromkeys(found.values)
             if found.rcode == NXDOMAIN:
                 break
+        self.reached.note(answered=True)
         if not addresses:
             return (Fact("resolution", "unresolved", {"rcode": found.rcode}),)
         told = {"addresses": ",".join([*addresses][:_MOST]), "canonical": _host(found.canonical)}

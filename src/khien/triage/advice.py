@@ -5,6 +5,7 @@ title of a page, the name of a network) is made harmless, so that nobody's progr
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from typing import NamedTuple
 from khien import canon, words
 from khien.flows.judge import FLOOD, TAKES_PART
 from khien.model import Notice, Reason, SiteClass
-from khien.triage.decide import is_digest
+from khien.triage.decide import is_digest, named
 from khien.triage.tokens import CITIZEN
 
 MOST_NAMES = 10  # of a series that are named
@@ -20,15 +21,18 @@ MOST_GATHERED = 50  # of a digest
 
 _LONGEST = 200  # characters of what others wrote
 _CODES = ("list", "source", "vector")  # parameters that words looks up
-_DOT = re.compile(r"(?<=[\w-])\.(?=[^\W\d_])")
+_ADDRESSES = ("addresses", "hosts")  # parameters of evidence, in which no dot stays
+_DOT = re.compile(r"(?<=[\w-])[.\u3002](?=[^\W\d_])")  # U+3002 parts labels as well, UTS 46 section 2.3
 _SCHEME = re.compile(r"\bhttp(s?):", re.IGNORECASE)
 _SITES: dict[SiteClass, str] = {"hacked": "hacked", "shared-hosting": "shared"}
+_OWN = ("do-copy", "do-remove", "do-passwords", "do-update")
 _DO = {
     "imitation": ("do-ours", "do-warn", "do-block", "do-victims", "do-takedown"),
     "shared": ("do-ours", "do-warn", "do-block-page", "do-victims", "do-takedown"),
     "hacked": ("do-warn", "do-block-page", "do-victims", "do-takedown"),
     "digest": ("do-ours", "do-warn", "do-victims", "do-takedown"),
-    "own": ("do-copy", "do-remove", "do-passwords", "do-update"),
+    "own": _OWN,
+    "own-citizen": _OWN,
     "citizen": ("do-not-open", "do-new-password", "do-call-bank", "do-trust-nobody"),
     "flood": ("do-operator", "do-rules", "do-keep", "do-pay-nobody"),
     "flood-source": ("do-devices", "do-clean", "do-keep"),
@@ -76,7 +80,8 @@ def moment(at: datetime, zone: tzinfo, language: str) -> str:
 
 def harmless(text: str) -> str:
     """What others wrote, on one line, cut, and without anything that a program makes a link of."""
-    shown = words.printable(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
+    spelled = unicodedata.normalize("NFKC", text[:_LONGEST])  # full-width letters and dots make links as others do
+    shown = words.printable(spelled if max(len(text), len(spelled)) <= _LONGEST else spelled[: _LONGEST - 1] + "…")
     return _SCHEME.sub(r"hxxp\1:", _DOT.sub("[.]", shown))
 
 
@@ -87,26 +92,25 @@ def _kind(notice: Notice) -> str:
         return "digest"
     if first.claim in (FLOOD, TAKES_PART):
         return first.claim
+    if notice.sector == CITIZEN:
+        return "own-citizen" if notice.own else "citizen"
     if notice.own:
         return "own"
-    if notice.sector == CITIZEN:
-        return "citizen"
     return _SITES.get(first.site, "imitation")
 
 
 def _headline(notice: Notice, kind: str, language: str) -> str:
-    name = _shown(notice.subjects[0].value, kind)
-    headline = words.notice(f"headline-{kind}", language, brand=brand(notice, language), name=name)
-    more = len(notice.subjects) - 1
+    first, *more = _names(notice, kind)
+    headline = words.notice(f"headline-{kind}", language, brand=brand(notice, language), name=first)
     if not more:
         return headline
-    return words.notice("headline-more", language, headline=headline, count=words.number(more, language))
+    return words.notice("headline-more", language, headline=headline, count=words.number(len(more), language))
 
 
 def _gathered(notice: Notice, language: str) -> Iterator[str]:
-    for each in notice.subjects[:MOST_GATHERED]:
-        yield harmless(canon.defang(each.value) if each.claim not in (FLOOD, TAKES_PART) else each.value)
-    if (left := len(notice.subjects) - MOST_GATHERED) > 0:
+    names = _names(notice, "digest")
+    yield from names[:MOST_GATHERED]
+    if (left := len(names) - MOST_GATHERED) > 0:
         yield words.notice("seen-more", language, count=words.number(left, language))
 
 
@@ -115,12 +119,12 @@ def _seen(notice: Notice, kind: str, language: str, zone: tzinfo) -> Iterator[st
         yield from _gathered(notice, language)
         return
     first = notice.subjects[0]
-    name = _shown(first.value, kind)
+    name, *others = _names(notice, kind)
     if kind in (FLOOD, TAKES_PART):
         yield from _flooded(notice, kind, name, language)
     elif first.unit == "url":
         yield words.notice("seen-page", language, name=name)
-    elif kind in ("own", "hacked", "shared"):
+    elif kind in ("own", "own-citizen", "hacked", "shared"):
         yield words.notice("seen-on", language, name=name, brand=brand(notice, language))
     elif part := _part(first.value, notice.reasons):
         yield words.notice("seen-part", language, name=name, brand=brand(notice, language), part=harmless(part))
@@ -128,7 +132,6 @@ def _seen(notice: Notice, kind: str, language: str, zone: tzinfo) -> Iterator[st
         yield words.notice("seen-name", language, name=name)
     if not (letters := canon.letters(first.value)).isascii():
         yield words.notice("seen-letters", language, letters=_shown(letters, kind))
-    others = [_shown(each.value, kind) for each in notice.subjects[1:]]
     if others:
         left = len(others) - MOST_NAMES
         named = ", ".join(others[:MOST_NAMES])
@@ -159,6 +162,8 @@ def _flooded(notice: Notice, kind: str, name: str, language: str) -> Iterator[st
 
 def _why(notice: Notice, kind: str, language: str) -> Iterator[str]:
     if kind != "citizen":
+        if len(named(notice)) > 1:
+            yield words.notice("why-several", language)
         yield from (reason(each, language) for each in notice.reasons)
         yield words.notice(f"why-{kind}", language, brand=brand(notice, language))
     else:
@@ -168,6 +173,7 @@ def _why(notice: Notice, kind: str, language: str) -> Iterator[str]:
 def reason(given: Reason, language: str) -> str:
     """A reason in words, with what others wrote made harmless."""
     params = {name: text if name in _CODES else harmless(text) for name, text in given.params.items()}
+    params |= {name: harmless(canon.defang(given.params[name])) for name in _ADDRESSES if name in params}
     if "brand" in params:  # as its register writes it: Booking.com is no trap
         params["brand"] = words.printable(given.params["brand"])
     return words.reason(given.code, params, language)
@@ -177,6 +183,12 @@ def _part(name: str, reasons: tuple[Reason, ...]) -> str:
     """The piece of a name that imitates, where a reason names one that people can see in it."""
     pieces = (each.params.get(key, "") for key in ("part", "word") for each in reasons)
     return next((each for each in pieces if each and each in name), "")
+
+
+def _names(notice: Notice, kind: str) -> list[str]:
+    """What it tells of, each once, as it is shown; of a digest some may be addresses that are flooded."""
+    flooded = {each.value for each in notice.subjects if each.claim in (FLOOD, TAKES_PART)}
+    return [_shown(each, FLOOD if each in flooded else kind) for each in named(notice)]
 
 
 def _shown(value: str, kind: str) -> str:

@@ -35,6 +35,13 @@ def move(notice: Notice, act: str, *, by: str, at: datetime, why: str = "") -> N
     return msgspec.structs.replace(notice, state=state, steps=(*notice.steps, step))
 
 
+def moot(act: str, deliveries: Iterable[Delivery]) -> list[Delivery]:
+    """What an answer takes out of the outbox, withdrawn; an acknowledgement only what would tell somebody again."""
+    waiting = list(deliveries)
+    told = {(each.channel, each.address) for each in waiting if each.state in ("sent", "uncertain")}
+    return withdrawn(each for each in waiting if act != ACKNOWLEDGE or (each.channel, each.address) in told)
+
+
 def withdrawn(deliveries: Iterable[Delivery]) -> list[Delivery]:
     """Of the deliveries of a notice that is ours or withdrawn, those that have not gone out and now never shall."""
     return [msgspec.structs.replace(each, state="withdrawn") for each in deliveries if each.state == "due"]

@@ -6,7 +6,7 @@ and looked up as it stands.
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
 
 from khien import canon, schema
 from khien.errors import InputError
@@ -57,16 +57,15 @@ def _prefix(text: str) -> Network:
         raise InputError(f"{text[:64]!r} is no prefix: write one as 203.0.113.0/24 or 2001:db8::/32") from None
     if "%" in text:
         raise InputError(f"{text[:64]!r} names an interface of one machine: leave out what follows %")
-    try:
-        ip_network(text)
-    except ValueError:
-        raise InputError(f"{text[:64]!r} has bits behind its length: write {network}, or the address alone") from None
+    exact = str(network.network_address) == str(ip_interface(text).ip)
     if isinstance(network, IPv6Network) and network.prefixlen >= 96:
         if mapped := network.network_address.ipv4_mapped:
             network = ip_network((mapped, network.prefixlen - 96))
     if network.prefixlen not in _BITS[network.version]:
         needed = "8 to 32" if network.version == 4 else "16 to 64, or 128"
         raise InputError(f"{text[:64]!r}: the length of an IPv{network.version} prefix is {needed} here")
+    if not exact:
+        raise InputError(f"{text[:64]!r} has bits behind its length: write {network}, or the address alone")
     return network
 
 

@@ -1,7 +1,8 @@
 """Which findings are of one hand: a constituent hears of the first at once, and the rest come to the same notice.
 
 A finding leaves marks, and joins the newest open notice of the same constituent, detector and claim that bears one of
-them. On a day with many, those that share no mark join too: of n protected names come at most n + 2 notices.
+them, or two kinds of those that strangers share too. On a day with many, those that share no mark join too: of n
+protected names come at most n + 2 notices.
 """
 
 import re
@@ -11,6 +12,7 @@ from ipaddress import ip_network
 
 from khien.model import Evidence, Finding, Notice
 from khien.triage.site import Site
+from khien.triage.takedown import is_cdn
 
 LASTS = timedelta(days=30)  # since it was last revised: later ones are another campaign
 DAY = timedelta(days=1)
@@ -18,18 +20,21 @@ FREELY = 3  # notices in a day, of whatever claims; beyond these, the first of e
 
 _MOST, _LONGEST = 64, 120  # marks that a notice keeps, the newest; characters of one
 _EACH = 8  # marks of one kind that a finding leaves
+_SHARED = frozenset({"certified", "front"})  # kinds of marks that strangers have too: none counts alone
 _AROUND = {4: 20, 6: 48}  # bits of the prefix within which floods at one time are one attack
 
 
 def of_site(site: Site, stands: Mapping[str, Evidence]) -> tuple[str, ...]:
     """The marks of a finding about a site.
 
-    Its registrable domain; the shape of its label, digits left out; its addresses; its name servers; who registered it
-    on which day; who certified it within which hour (UTC).
+    Its registrable domain; the shape of its label, digits left out; its addresses, of a CDN as its front; its name
+    servers; who registered it on which day; who certified it within which hour (UTC).
     """
     label = site.domain.partition(".")[0]
     marks = [("domain", site.domain), ("shape", re.sub(r"[0-9-]+", "#", label))]
-    marks += [("address", each) for each in _several(stands, "resolution", "addresses")[:_EACH]]
+    network = stands.get("network")
+    where = "front" if network and is_cdn(network) else "address"
+    marks += [(where, each) for each in _several(stands, "resolution", "addresses")[:_EACH]]
     if servers := _several(stands, "nameservers", "hosts"):
         marks.append(("servers", ",".join(servers)))
     if (said := stands.get("registration")) and said.params.get("registrar") and said.params["created"]:
@@ -65,7 +70,13 @@ def find(notices: Iterable[Notice], finding: Finding, marks: Iterable[str], at: 
     same = [each for each in alike if any(subject.claim == finding.claim for subject in each.subjects)]
     left = frozenset(marks)
     for each in same:
-        if at - each.revised <= LASTS and not left.isdisjoint(each.campaign.split()):
+        if at - each.revised <= LASTS and _one_hand(left.intersection(each.campaign.split())):
             return each
     crowded = sum(at - each.raised < DAY for each in alike) >= FREELY
     return next((each for each in same if crowded and at - each.raised < DAY), None)
+
+
+def _one_hand(common: Iterable[str]) -> bool:
+    """Whether what two findings have in common tells that the same people made them."""
+    kinds = {each.partition(":")[0] for each in common}
+    return len(kinds) > 1 or not kinds <= _SHARED

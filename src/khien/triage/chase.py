@@ -11,11 +11,11 @@ import msgspec
 
 from khien.flows.judge import FLOOD, TAKES_PART
 from khien.model import Constituent, Delivery, Finding, Notice, Step
-from khien.triage import hours
+from khien.triage import answers, hours
 from khien.triage.decide import CLOSE, LIVE, OVER, closed, delivery, is_digest, is_loud, over
 from khien.triage.life import KHIEN
 
-REMIND = "remind"  # a step of a notice
+REMIND, LEFT = "remind", "left"  # a step of a notice; why one is closed whose constituent is none any more
 MOST_REMINDERS = 2
 FLOOD_OVER = timedelta(hours=1)  # without a packet of it
 
@@ -34,6 +34,10 @@ def chase(pursuit: Pursuit, at: datetime) -> tuple[Notice | Delivery, ...]:
     notice = pursuit.notice
     if notice.state not in LIVE:
         return ()
+    if pursuit.constituent.left is not None:
+        step = Step(at=at, act=CLOSE, by=KHIEN, why=LEFT)
+        after = msgspec.structs.replace(notice, state="closed", revised=at, steps=(*notice.steps, step))
+        return (after, *answers.withdrawn(pursuit.deliveries))
     if is_digest(notice):
         return tuple(_told(pursuit, at))
     steps = [

@@ -29,7 +29,7 @@ from khien.model import (
 )
 from khien.triage import answers, campaign, hours
 from khien.triage.life import KHIEN
-from khien.triage.site import bare, registrable
+from khien.triage.site import bare, registrable, spellings
 from khien.triage.weigh import SEVERITIES, about, standing, weigh
 
 DIGEST = "digest"  # the campaign of a notice that gathers others
@@ -83,7 +83,7 @@ def decide(situation: Situation, at: datetime) -> tuple[Notice | Delivery, ...]:
     records: dict[str, Notice | Delivery] = {}
     for owner in situation.owners:
         theirs = [each for each in situation.notices if each.constituent == owner.id]
-        if told is not None and not any(_is_ours(each, finding, told) for each in theirs):
+        if told is not None and not any(is_ours(each, finding.id, told.domain) for each in theirs):
             records |= {each.id: each for each in _said(situation, owner, theirs, told, at)}
         elif finding.suppressed or finding.state in OVER:
             records |= {each.id: each for each in _settled(situation, theirs, at)}
@@ -93,6 +93,24 @@ def decide(situation: Situation, at: datetime) -> tuple[Notice | Delivery, ...]:
 def is_digest(notice: Notice) -> bool:
     """Whether a notice only gathers what others say, for one hearing."""
     return notice.campaign == DIGEST
+
+
+def named(notice: Notice) -> tuple[str, ...]:
+    """What a notice tells of, each name once, in the order they came; the same with ``www.`` is no further name."""
+    values: dict[str, str] = {}
+    for each in notice.subjects:
+        values.setdefault(spellings(each.value)[0], each.value)
+    return tuple(values.values())
+
+
+def is_ours(notice: Notice, finding: str, domain: str) -> bool:
+    """Whether a constituent said of a notice that it is theirs, and so of a finding: the same, or the same owner.
+
+    domain: what has one owner, of a site; empty of all else.
+    """
+    if notice.state != "ours" or is_digest(notice):
+        return False
+    return any(each.finding == finding or (domain and _domain(each) == domain) for each in notice.subjects)
 
 
 def _told(situation: Situation, at: datetime) -> _Told | None:
@@ -130,13 +148,6 @@ def _holds(notice: Notice, finding: Finding) -> bool:
 
 def _liveliest(notice: Notice) -> tuple[bool, datetime]:
     return notice.state != "closed", notice.raised
-
-
-def _is_ours(notice: Notice, finding: Finding, told: _Told) -> bool:
-    """Whether a constituent said of a notice that it is theirs, and so of this: the same finding, or the same owner."""
-    if notice.state != "ours" or is_digest(notice):
-        return False
-    return any(each.finding == finding.id or (told.domain and _domain(each) == told.domain) for each in notice.subjects)
 
 
 def _domain(subject: Subject) -> str:
@@ -271,7 +282,9 @@ def _news(before: Notice | None, after: Notice) -> str | None:
     if after.severity != before.severity or TELLING & (_codes(after.reasons) - _codes(before.reasons)):
         return _RISEN
     returned = len(after.steps) > len(before.steps)
-    return _JOINED if returned or len(after.subjects) > len(before.subjects) else None
+    further = after.subjects[len(before.subjects) :]  # each flood is one more, a name met again is none
+    joined = any(each.claim == FLOOD for each in further) or len(named(after)) > len(named(before))
+    return _JOINED if returned or joined else None
 
 
 def delivery(notice: Notice, hearing: Hearing, due: datetime) -> Delivery:
@@ -294,8 +307,7 @@ def _gathered(theirs: Sequence[Notice], hearing: Hearing, notice: Notice, at: da
     A digest is a notice of its own, one for each hearing and window; its subjects are those of the notices it gathers.
     """
     end = hours.window_end(hearing, at)
-    about = "\0".join((DIGEST, hearing.channel, hearing.address, end.isoformat()))
-    known = schema.notice_id(notice.constituent, about)
+    known = _digest(notice.constituent, hearing, end)
     kept = next((each for each in theirs if each.id == known), None)
     if kept is None or kept.state == "closed":
         kept = msgspec.structs.replace(
@@ -314,6 +326,18 @@ def _gathered(theirs: Sequence[Notice], hearing: Hearing, notice: Notice, at: da
         reasons=(*kept.reasons, *more)[:_MOST_REASONS],
         revised=at,
     )
+
+
+def _digest(constituent: str, hearing: Hearing, end: datetime) -> str:
+    """The id of the digest of a hearing whose window ends then."""
+    return schema.notice_id(constituent, "\0".join((DIGEST, hearing.channel, hearing.address, end.isoformat())))
+
+
+def digests(owner: Constituent, at: datetime) -> Iterator[str]:
+    """The ids of the digests in which a constituent's notices are gathered now."""
+    for hearing in owner.hears:
+        if hearing.digest != "at-once":
+            yield _digest(owner.id, hearing, hours.window_end(hearing, at))
 
 
 def _settled(situation: Situation, theirs: Sequence[Notice], at: datetime) -> Iterator[Notice | Delivery]:

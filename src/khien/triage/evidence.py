@@ -35,6 +35,8 @@ TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {  # topic to code to the 
 
 WORTH_ASKING = 0.186  # reached by one in 1,000 ordinary names and nine in ten imitations, docs/bench-names.md
 SOONEST, LATEST = timedelta(minutes=2), timedelta(days=1)  # between two looks at the same
+REGISTRY = "rdap"  # whose answers change seldom, and who answers few questions a second
+SELDOM = timedelta(days=1), timedelta(days=7)  # the same of registrations
 SLOWER = 4  # the next look comes after this part of the time for which nothing has changed
 GIVEN_UP = timedelta(days=90)  # without a change: what is there then is there to stay
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
@@ -130,11 +132,12 @@ def due_again(inquiry: Inquiry, said: Sequence[Evidence], at: datetime) -> datet
     """When what was asked and answered is to be asked again; NEVER: it has long been as it is.
 
     said: what stands about the subject. What has just changed is looked at every few minutes, what stays as it is ever
-    more seldom, at least once a day.
+    more seldom, at least once a day; registrations from once a day to once a week.
     """
     changed = max((each.since for each in said if each.source == inquiry.source), default=None)
     if changed is None:  # there was nothing to state
         changed = inquiry.asked or at
     if at - changed > GIVEN_UP:
         return NEVER
-    return at + min(max((at - changed) / SLOWER, SOONEST), LATEST)
+    soonest, latest = SELDOM if inquiry.source == REGISTRY else (SOONEST, LATEST)
+    return at + min(max((at - changed) / SLOWER, soonest), latest)

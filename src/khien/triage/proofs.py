@@ -111,7 +111,7 @@ def settle(assets: Sequence[Asset], names: Mapping[str, ProtectedName]) -> tuple
         proof = asset.proof
         if asset.kind != "brand" or asset.value not in names or asset.left or (proof and proof.how != "estate"):
             return asset
-        theirs = [each for each in _official(names[asset.value]) if each in proven]
+        theirs = [each for each in official(names[asset.value]) if each in proven]
         if proof and proof.why in theirs:
             return asset
         made = Proof(how="estate", at=proven[theirs[0]].at, why=theirs[0]) if theirs else None
@@ -120,7 +120,7 @@ def settle(assets: Sequence[Asset], names: Mapping[str, ProtectedName]) -> tuple
     return tuple(map(settled, assets))
 
 
-def _official(name: ProtectedName) -> Iterator[str]:
+def official(name: ProtectedName) -> Iterator[str]:
     """The confirmed official domains of a protected name that are written out."""
     for each in name.official:
         yield from register.members(each.domain) if each.verified else ()

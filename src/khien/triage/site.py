@@ -4,7 +4,7 @@ Who owns a name below a public suffix follows publicsuffix.org/list: below a suf
 a site, and whoever runs it is not to blame for each.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import cache
 from typing import NamedTuple
@@ -22,6 +22,7 @@ FREE = frozenset(  # where anybody may put a site, and the list above does not s
     " sharepoint.com sites.google.com strikingly.com mystrikingly.com telegra.ph tumblr.com typeform.com ucoz.net"
     " ukit.me webador.com webcindario.com webnode.page weebly.com wordpress.com".split()
 )
+_WEB = "www."  # people take a host with and without it for the same
 _BELOW = frozenset({"subdomain", "official-in-subdomain"})  # techniques that leave the registrable label alone
 
 
@@ -61,6 +62,20 @@ def place(finding: Finding, stands: Mapping[str, Evidence], at: datetime) -> Sit
 def bare(subject: str) -> str:
     """The host of a name as it was met."""
     return subject.removeprefix("*.")
+
+
+def spellings(subject: str) -> tuple[str, str, str]:
+    """The host, the one that people take for the same, and the name of a certificate for what is below it."""
+    host = bare(subject).removeprefix(_WEB)
+    return host, _WEB + host, f"*.{host}"
+
+
+def above(subject: str) -> Iterator[str]:
+    """A host, what people take for the same, and the names above it."""
+    host, web, _ = spellings(subject)
+    yield from (host, web)
+    labels = host.split(".")
+    yield from (".".join(labels[n:]) for n in range(1, len(labels) - 1))
 
 
 def registrable(host: str) -> str:

@@ -258,7 +258,7 @@ def _addresses(role: Role, takedown: Takedown, stands: Mapping[str, Evidence]) -
             if role == "host" and takedown.site == "shared-hosting":
                 below = site.is_shared(domain) and domain not in site.FREE  # a suffix that is the platform's
                 yield f"abuse@{domain.partition('.')[2] if below else domain}"
-            if network is not None and _is_cdn(network) == (role == "cdn"):
+            if network is not None and is_cdn(network) == (role == "cdn"):
                 yield from _mail(network, "hosted")
 
 
@@ -277,7 +277,7 @@ def _mail(said: Evidence | None, code: str) -> Iterator[str]:
         yield given
 
 
-def _is_cdn(network: Evidence) -> bool:
+def is_cdn(network: Evidence) -> bool:
     """Whether who has the network hands on what stands elsewhere."""
     return any(_CDNS.search(network.params.get(each, "")) for each in ("network", "handle", "abuse"))
 

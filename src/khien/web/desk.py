@@ -8,13 +8,15 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, QueryParameter, URLEncodedBody
 from litestar.response import Redirect
 
-from khien import app, officers
+from khien import officers
+from khien.app import machine
 from khien.errors import InputError
 from khien.model import AssetKind, NoticeState, Severity, Takedown, TakedownState
 from khien.officers import Admitted
 from khien.pipeline import standing
 from khien.pipeline.standing import Asked
 from khien.triage import answers, life
+from khien.web import feeds
 from khien.web.doors import Signed
 from khien.web.pages import Ours, Spoken, html, told
 from khien.web.reading import Site
@@ -107,7 +109,7 @@ def finding(site: Ours, language: Spoken, officer: Signed, id: FromPath[str]) ->
     story = told(site, id)
     moves = [act for state, act in life.MOVES if state == story.finding.state and act != life.SEE]
     begun = site.store.load(Takedown, id).get(id)
-    view = {"story": story, "moves": moves, "takedown": begun, "now": app.clock(), "may": may(officer)}
+    view = {"story": story, "moves": moves, "takedown": begun, "now": machine.clock(), "may": may(officer)}
     return html(site.frame.render(language, "desk/finding", {"id": id}, **view))
 
 
@@ -128,7 +130,7 @@ def takedowns(
     """Takedowns, and for how many hours each site was up."""
     listed = standing.takedowns(site.store, stands, after)
     address = {name: value for name, value in (("state", stands), ("after", after)) if value}
-    view = {"listed": listed, "state": stands, "after": after, "now": app.clock()}
+    view = {"listed": listed, "state": stands, "after": after, "now": machine.clock()}
     return html(site.frame.render(language, "desk/takedowns", address, **view))
 
 
@@ -145,7 +147,7 @@ def takedown(site: Ours, language: Spoken, officer: Signed, id: FromPath[str]) -
     pursued = standing.takedown(site.store, id)
     if pursued is None:
         raise NotFoundException
-    view = {"pursued": pursued, "now": app.clock(), "may": may(officer)}
+    view = {"pursued": pursued, "now": machine.clock(), "may": may(officer)}
     return html(site.frame.render(language, "desk/takedown", {"id": id}, **view))
 
 
@@ -169,20 +171,27 @@ def constituents(
 
 
 @get("/constituents/{id:str}", sync_to_thread=True)
-def constituent(site: Ours, language: Spoken, officer: Signed, id: FromPath[str]) -> Response[str]:
+def constituent(
+    site: Ours, request: feeds.Asking, language: Spoken, officer: Signed, id: FromPath[str]
+) -> Response[str]:
     """One constituent: what is theirs, how they hear, what they were told."""
-    return _constituent(site, language, officer, id)
+    return _constituent(site, request, language, officer, id)
 
 
 @post("/constituents/{id:str}/assets", status_code=303, sync_to_thread=True)
 def claim(
-    site: Ours, language: Spoken, officer: Signed, id: FromPath[str], data: URLEncodedBody[Claimed]
+    site: Ours,
+    request: feeds.Asking,
+    language: Spoken,
+    officer: Signed,
+    id: FromPath[str],
+    data: URLEncodedBody[Claimed],
 ) -> Response[Any]:
     """Adds what is said to be a constituent's; nobody is told because of it before it is proven."""
     try:
         site.enrolling.claim(id, data.kind, data.value, by=officer.officer.id)
     except InputError:
-        return _constituent(site, language, officer, id, refused=data.value)
+        return _constituent(site, request, language, officer, id, refused=data.value)
     return Redirect(site.frame.link(language, "desk/constituent", id=id), status_code=303)
 
 
@@ -193,11 +202,14 @@ def prove(site: Ours, language: Spoken, officer: Signed, id: FromPath[str], data
     return Redirect(site.frame.link(language, "desk/constituent", id=id), status_code=303)
 
 
-def _constituent(site: Site, language: str, officer: Admitted, id: str, refused: str = "") -> Response[str]:
+def _constituent(
+    site: Site, request: feeds.Asking, language: str, officer: Admitted, id: str, refused: str = ""
+) -> Response[str]:
     member = standing.constituent(site.store, id)
     if member is None:
         raise NotFoundException
-    view = {"member": member, "may": may(officer), "refused": refused}
+    feed = f"{feeds.address(site, request, id)}/atom.xml?language={language}"
+    view = {"member": member, "may": may(officer), "refused": refused, "feed": feed}
     return html(site.frame.render(language, "desk/constituent", {"id": id}, **view), 422 if refused else 200)
 
 

@@ -218,11 +218,10 @@ def make_token(
 @post("/revoke", status_code=303, sync_to_thread=True)
 def revoke(site: Ours, language: Spoken, officer: Signed, data: URLEncodedBody[Named]) -> Redirect:
     """Ends a session or a token: of one's own, or as administrator anybody's."""
-    at, let = site.doors.audit.clock(), site.store.load(Pass, data.id).get(data.id)
+    let = site.store.load(Pass, data.id).get(data.id)
     if let is None or (let.officer != officer.officer.id and not officers.may(officer.role, "administrator")):
         raise NotFoundException
-    act = Act(officer.officer.id, "pass-revoked", let.id, {"officer": let.officer, "label": let.label})
-    site.doors.did(act, decide=lambda: [officers.revoke(let, at)])
+    site.staffing.revoke(let, by=officer.officer.id)
     return Redirect(site.frame.link(language, "desk"), status_code=303)
 
 
@@ -240,30 +239,21 @@ def _people(site: Site, language: str, invited: str = "", code: str = "") -> Res
 @post("/officers/invite", status_code=200, sync_to_thread=True)
 def invite(site: Ours, language: Spoken, officer: Signed, data: URLEncodedBody[Inviting]) -> Response[str]:
     """Invites somebody, and shows the code this once."""
-    at, code = site.doors.audit.clock(), officers.code(site.doors.audit.chance)
-
-    def decide() -> list[Record]:
-        return officers.invite(site.store, data.id, code, at, label=data.label, role=data.role, anew=data.anew)
-
-    act = Act(officer.officer.id, "officer-invited", data.id, {"role": data.role, "anew": str(data.anew).lower()})
-    site.doors.did(act, decide=decide)
+    code = site.staffing.invite(data.id, by=officer.officer.id, label=data.label, role=data.role, anew=data.anew)
     return _people(site, language, data.id, code)
 
 
 @post("/officers/role", status_code=303, sync_to_thread=True)
 def grant(site: Ours, language: Spoken, officer: Signed, data: URLEncodedBody[Granting]) -> Redirect:
     """Gives an officer another role."""
-    act = Act(officer.officer.id, "officer-changed", data.id, {"role": data.role})
-    site.doors.did(act, decide=lambda: [officers.grant(officers.one(site.store, data.id), data.role)])
+    site.staffing.grant(data.id, data.role, by=officer.officer.id)
     return Redirect(site.frame.link(language, "desk/officers"), status_code=303)
 
 
 @post("/officers/leave", status_code=303, sync_to_thread=True)
 def leave(site: Ours, language: Spoken, officer: Signed, data: URLEncodedBody[Named]) -> Redirect:
     """Lets an officer go."""
-    at = site.doors.audit.clock()
-    act = Act(officer.officer.id, "officer-left", data.id)
-    site.doors.did(act, decide=lambda: officers.leave(site.store, officers.one(site.store, data.id), at))
+    site.staffing.leave(data.id, by=officer.officer.id)
     return Redirect(site.frame.link(language, "desk/officers"), status_code=303)
 
 

@@ -28,7 +28,7 @@ from khien.contracts import Store
 from khien.errors import RefusedError
 from khien.model import Record, Role
 from khien.officers import Admitted
-from khien.pipeline.saving import until_saved
+from khien.pipeline.saving import audited
 from khien.web.passkeys import Passkeys
 
 Least = Role | Literal["anyone"]
@@ -109,6 +109,7 @@ STATE = "doors"  # under which the application keeps them
 _BEARER = {"WWW-Authenticate": "Bearer"}
 _MINUTE = timedelta(minutes=1)
 _TRIES = 10  # that fail, from one network in a minute, until no more are looked at
+_GUESSES = 60  # at one thing in a minute, from everywhere
 _KEY = 32  # bytes
 _REMEMBERED = 10_000  # networks, and refusals
 _LONGEST_ADDRESS = 45  # characters
@@ -155,6 +156,7 @@ class Doors:
     passkeys: Passkeys = field(init=False, repr=False)
     _tries: _Lately = field(default_factory=_Lately, init=False, repr=False)
     _refusals: _Lately = field(default_factory=_Lately, init=False, repr=False)
+    _guesses: _Lately = field(default_factory=_Lately, init=False, repr=False)
 
     def __post_init__(self) -> None:
         key = self.audit.chance(_KEY)
@@ -185,13 +187,18 @@ class Doors:
         """
         at, from_ = self.audit.clock(), network(connection)
         if self._tries.count(from_, at) >= _TRIES:
-            raise TooManyRequestsException("too many tries: wait a minute", headers={"Retry-After": "60"})
+            raise _too_many()
         try:
             return try_it()
         except RefusedError as error:
             self._tries.add(from_, at)
             self.refused("", route(connection))
             raise NotAuthorizedException(str(error), headers=_BEARER) from error
+
+    def ration(self, what: str) -> None:
+        """Counts a try that tells nothing of who makes it. TooManyRequestsException: all together made many lately."""
+        if self._guesses.add(what, self.audit.clock()) > _GUESSES:
+            raise _too_many()
 
     def expect(self, connection: Connection, least: Role) -> Admitted:
         """Whom a request comes from. NotAuthorizedException: nobody. PermissionDeniedException: not with this role."""
@@ -210,7 +217,11 @@ class Doors:
 
     def did(self, *acts: Act, decide: Callable[[], Sequence[Record]] = tuple) -> None:
         """Saves what is decided, and that it was done, in one."""
-        until_saved(self.store, lambda: [*decide(), *self.audit.entries(self.store, *acts)])
+        audited(self.store, self.audit, decide, *acts)
+
+
+def _too_many() -> TooManyRequestsException:
+    return TooManyRequestsException("too many tries: wait a minute", headers={"Retry-After": "60"})
 
 
 async def keep(connection: Connection, _route: BaseRouteHandler) -> None:

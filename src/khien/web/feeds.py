@@ -30,8 +30,7 @@ def notices(
 ) -> Response[bytes]:
     """The newest notices of a constituent, each as it stands."""
     whose = _constituent(site, constituent, token)
-    base = _base(site, request)
-    folder = base + tokens.feed_path(site.key, whose.id)
+    base, folder = _base(site, request), address(site, request, whose.id)
     feed = atom.Feed(
         constituent=whose.id,
         label=whose.label,
@@ -68,6 +67,11 @@ def _constituent(site: Site, id: str, token: str) -> Constituent:
     if found is None or found.left:
         raise NotFoundException
     return found
+
+
+def address(site: Site, request: Asking, constituent: str) -> str:
+    """The folder of a constituent's feeds, as the reader reaches it."""
+    return _base(site, request) + tokens.feed_path(site.key, constituent)
 
 
 def _base(site: Site, request: Asking) -> str:

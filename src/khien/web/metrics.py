@@ -17,7 +17,7 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
-from khien import app
+from khien.app import machine
 from khien.contracts import Store
 from khien.model import Delivery, Finding, Notice, Record, SourceState, Takedown
 from khien.pipeline import standing
@@ -53,7 +53,13 @@ class Figures(Collector):
             SECONDS,
             standing.waits(self._store, NEWEST),
         )
-        now = app.clock()
+        now = machine.clock()
+        waits = [(now - since).total_seconds() for _, since in standing.waiting(self._store, now)[:1]]
+        yield GaugeMetricFamily(
+            "khien_delivery_wait_seconds",
+            "For how long the oldest delivery that is due has been waiting; 0 where none is.",
+            value=max(waits, default=0),
+        )
         takedowns = self._store.find(Takedown, order="-due", limit=NEWEST)
         hours = [each.hours_up(now) for each in takedowns]
         yield _histogram(
@@ -75,7 +81,7 @@ def metrics(site: Ours, request: Request[Any, Any, Any]) -> Response[bytes]:
         site.doors.expect(request, "viewer")
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Figures(site.store))
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 def _is_here(request: Request[Any, Any, Any]) -> bool:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 from litestar import Response, get, post
-from litestar.exceptions import NotFoundException, TooManyRequestsException
+from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect
 
@@ -97,8 +97,7 @@ def code(site: Ours, language: Spoken) -> Response[str]:
 @post("/code", status_code=200, sync_to_thread=True)
 def asked(site: Ours, language: Spoken, data: URLEncodedBody[Typed]) -> Response[str]:
     """Whether a notice was sent with a code, when, and what about; of no other notice anything."""
-    if not site.tries.take():
-        raise TooManyRequestsException(headers={"Retry-After": "10"})
+    site.doors.ration("code")
     found = standing.by_code(site.store, data.code[:LONGEST_CODE], site.key)
     said = advice.advice(found, language, standing.ZONE) if found else None
     return html(site.frame.render(language, "code", {}, asked=True, notice=found, advice=said))

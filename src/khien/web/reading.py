@@ -11,11 +11,10 @@ import pyarrow as pa
 from khien.contracts import Detector, Store
 from khien.model import Finding, ProtectedName, SourceState, State
 from khien.pipeline import standing
-from khien.pipeline.steering import Enrolling, Steering
+from khien.pipeline.steering import Enrolling, Staffing, Steering
 from khien.web import floods, views
 from khien.web.doors import Doors
 from khien.web.render import Frame
-from khien.web.tries import Tries
 
 PAGE = 50  # findings on a page
 MOST_READ = 20  # pages that are read to fill one, where a score is asked for that the order does not bring first
@@ -61,9 +60,9 @@ class Site:
     doors: Doors
     steering: Steering
     enrolling: Enrolling
+    staffing: Staffing
     key: bytes = field(repr=False)
     public: str = ""
-    tries: Tries = field(default_factory=Tries)
 
 
 def days(store: Store) -> tuple[date, date] | None:
@@ -74,7 +73,7 @@ def days(store: Store) -> tuple[date, date] | None:
 
 def picture(store: Store, now: datetime) -> views.Picture:
     """Counts of everything that was seen."""
-    names = sum(each.rows for each in store.find(SourceState, limit=1000) if each.table in ("", "names"))
+    names = sum(each.rows for each in store.find(SourceState, limit=1000) if each.table == "names")
     latest = store.find(Finding, order="-day", limit=LATEST, claim=floods.FLOOD, state=(*_OPEN, "gone"))
     return views.picture(
         names,

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from khien import words
 from khien.model import Finding
 from khien.pipeline import standing
-from khien.triage import advice, answers, assets, life
+from khien.triage import advice, answers, assets, decide, life
 from khien.web import draw, floods, views
 
 FOLDER = Path(__file__).parent
@@ -28,6 +28,7 @@ _TEMPLATES = Environment(
 _GLOBALS: dict[str, Any] = {
     "answers": answers,
     "assets": assets,
+    "decide": decide,
     "draw": draw,
     "floods": floods,
     "life": life,

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from khien import app, words
+from khien import words
+from khien.app import machine, registers
 from khien.contracts import Store
 from khien.errors import Error, UnavailableError
 from khien.model import Finding
@@ -72,7 +73,7 @@ def link(language: str | None, page: str, /, **params: str) -> str:
 def _pages(store: Store, frame: Frame) -> Iterator[tuple[str, str]]:
     """Paths below the folder, and what they hold."""
     yield "index.html", frame.start()
-    made = app.clock()
+    made = machine.clock()
     picture, strongest = reading.picture(store, made), reading.strongest(store)
     found = _listing(store, Query(), MOST_FOUND)
     known = _listing(store, Query(known=True), MOST_KNOWN)
@@ -132,9 +133,9 @@ def main() -> None:
     """Writes the report that the settings ask for."""
     try:
         asked = told()
-        register = app.load_register(Path(asked.protect) if asked.protect else None)
+        register = registers.load(Path(asked.protect) if asked.protect else None)
         labels = {each.id: each.label for each in register.names}
-        with app.store(Path(asked.data)) as store:
+        with machine.store(Path(asked.data)) as store:
             write(store, labels, Path(sys.argv[1]), replay=asked.replay, contact=asked.site.contact)
     except Error as error:
         sys.exit(f"khien: {error}")

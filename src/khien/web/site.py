@@ -16,15 +16,17 @@ from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.static_files import create_static_files_router
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from publicsuffixlist import PublicSuffixList
 
-from khien import app, words
-from khien.app import SERVING, Serving
+from khien import words
+from khien.app import machine, registers
+from khien.app.configuration import SERVING, Serving
 from khien.audit import Audit
 from khien.contracts import Detector, Store
 from khien.errors import ConfigError
 from khien.model import ProtectedName
-from khien.pipeline.steering import Enrolling, Steering
+from khien.pipeline.steering import Enrolling, Staffing, Steering
 from khien.pipeline.warn import Triage
 from khien.triage import assets
 from khien.web import api, desk, desk_api, desk_officers, feeds, metrics, notices, pages, reading
@@ -69,8 +71,8 @@ def create(
     names = names or {}
     steering = Steering(store, audit, Triage(protected=names))
     enrolling = Enrolling(store, audit, names, assets.Known(names, PublicSuffixList().is_public))
-    site = Site(store, detector, frame, doors, steering, enrolling, key, public)
-    return Litestar(
+    site = Site(store, detector, frame, doors, steering, enrolling, Staffing(store, audit), key, public)
+    made = Litestar(
         route_handlers=[
             pages.start,
             *(_pages(language) for language in words.LANGUAGES),
@@ -97,6 +99,23 @@ def create(
         ),
         logging_config=None,
     )
+    made.asgi_handler = _heads(made.asgi_handler)
+    return made
+
+
+def _heads(answer: ASGIApp) -> ASGIApp:
+    """HEAD is answered as GET is, without the content (RFC 9110 section 9.3.2); Litestar has no handler for it."""
+
+    async def answered(scope: Scope, receive: Receive, send: Send) -> None:
+        async def bare(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            await answer({**scope, "method": "GET"}, receive, bare)
+        else:
+            await answer(scope, receive, send)
+
+    return answered
 
 
 def _pages(language: str) -> Router:
@@ -143,19 +162,19 @@ def told() -> Serving:
 
 def serve() -> Litestar:
     """For granian: the site as who started it asks for it."""
-    app.end_with_parent()  # a worker of granian's, whose parent may be killed
+    machine.end_with_parent()  # a worker of granian's, whose parent may be killed
     asked = told()
-    detector = app.lookalike(Path(asked.protect) if asked.protect else None)
+    detector = registers.lookalike(Path(asked.protect) if asked.protect else None)
     names = {each.id: each for each in detector.register.names}
     labels = {each.id: each.label for each in names.values()}
     host, port = asked.site.address
     local = (f"localhost:{port}",) if host in ("127.0.0.1", "::1") else ()
     hosts = (f"[{host}]:{port}" if ":" in host else f"{host}:{port}", *local, *asked.site.hosts)
     hosts = (*hosts, *filter(None, (urlsplit(asked.site.public).netloc,)))
-    store = app.store(Path(asked.data))
-    audit = app.audit(Path(asked.data))
+    store = machine.store(Path(asked.data))
+    audit = machine.audit(Path(asked.data))
     return create(
         *(store, detector, labels, hosts),
-        audit=audit, names=names, key=app.key(Path(asked.data), app.NOTICES),
+        audit=audit, names=names, key=machine.key(Path(asked.data), machine.NOTICES),
         public=asked.site.public, replay=asked.replay, contact=asked.site.contact,
     )  # fmt: skip

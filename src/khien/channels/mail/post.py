@@ -45,7 +45,7 @@ class Post(Record, frozen=True, kw_only=True):
     """A mail server that takes our mail, and in whose name we write.
 
     sender: our address; signed: our name. security: tls from the first octet on (port 465), starttls (587), or none,
-    for a server on the same machine. authorities: a PEM file of those whose certificates are trusted instead of the
+    for a server on the same machine. authorities_file: PEM of those whose certificates are trusted instead of the
     usual ones. dkim_key_file: a private key in PEM, RSA or Ed25519, whose public half stands in DNS; without it nothing
     is signed here. zone: whose times are written. seconds: in which a message is handed over.
     """
@@ -57,7 +57,7 @@ class Post(Record, frozen=True, kw_only=True):
     security: Security = "starttls"
     user: str = ""
     password_file: str = ""
-    authorities: str = ""
+    authorities_file: str = ""
     reply_to: str = ""
     dkim_domain: str = ""
     dkim_selector: str = ""
@@ -120,7 +120,7 @@ class Post(Record, frozen=True, kw_only=True):
     def _deliver(self, message: bytes, to: str, commit: Callable[[], None]) -> str:
         password = secret(self.password_file).decode().strip() if self.user else ""
         with closing(_Session(self.domain, monotonic() + self.seconds)) as session:
-            session.begin(self.host, self.port, None if self.security == "none" else _trust(self.authorities))
+            session.begin(self.host, self.port, None if self.security == "none" else _trust(self.authorities_file))
             self._introduce(session, password)
             self._expect(session.mail(self.sender), 2, "the sender")
             self._expect(session.rcpt(to), 2, "the address")
@@ -239,7 +239,7 @@ def _trust(authorities: str) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=authorities or None)
     except OSError as error:
-        raise UnavailableError(f"authorities: {authorities}: {error.strerror or error}") from None
+        raise UnavailableError(f"authorities_file: {authorities}: {error.strerror or error}") from None
 
 
 def _said(error: Exception) -> str:

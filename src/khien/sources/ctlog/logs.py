@@ -1,7 +1,8 @@
 """The two kinds of log, asked over HTTP: those of RFC 6962 section 4, and those in tiles (c2sp.org/static-ct-api)."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Protocol
 
 from khien.ct import entries, heads, tree
@@ -14,6 +15,8 @@ from khien.sources.ctlog.fetch import Fetch, MissingError
 
 _SMALL = 64 << 10  # bytes of a head or a proof
 _LARGEST = 32 << 20  # bytes of entries
+_HELD = 32 << 20  # bytes of parts after which no other is asked for
+_SECONDS = 20.0  # after which none is either: meanwhile another log waits for its turn
 _TILES = 32  # hash tiles of a log that are kept: those near the root serve again
 
 
@@ -29,7 +32,8 @@ class Kind(Protocol):
         ...
 
     def entries(self, begin: int, end: int) -> list[Entries]:
-        """From begin to before end, in parts as they were answered."""
+        """From begin to before end, in parts as they were answered: at least one, and no more than can be held at once,
+        or had in a while."""
         ...
 
 
@@ -49,8 +53,8 @@ class Rfc6962:
         return heads.proof_of_answer(self._get(f"get-sth-consistency?first={earlier}&second={size}", _SMALL))
 
     def entries(self, begin: int, end: int) -> list[Entries]:
-        parts = list[Entries]()
-        while begin < end:
+        parts, room = list[Entries](), _Room()
+        while begin < end and room.left(parts):
             answer = self._get(f"get-entries?start={begin}&end={end - 1}", _LARGEST)
             part = entries.of_answer(answer, begin, end - begin)
             parts.append(part)
@@ -79,16 +83,19 @@ class Static:
         return head
 
     def proof(self, earlier: int, size: int) -> list[bytes]:
+        self._size = max(size, self._size)
         return consistency_proof(earlier, size, tree.hashes(self._size, self._hashes))
 
     def entries(self, begin: int, end: int) -> list[Entries]:
-        parts = list[Entries]()
-        for number in range(begin // tree.TILE, (end - 1) // tree.TILE + 1):
+        parts, room = list[Entries](), _Room()
+        while begin < end and room.left(parts):
+            number = begin // tree.TILE
             first, width = number * tree.TILE, tree.width(0, number, self._size)
             document, count = self._tile("data", number, width, _LARGEST)
-            part = entries.of_tile(document, first, count, max(begin, first))
-            parts.append(part)
-        return [*parts[:-1], _until(parts[-1], end)]
+            until = min(first + tree.TILE, end)
+            parts.append(_until(entries.of_tile(document, first, count, begin), until))
+            begin = until
+        return parts
 
     def _hashes(self, level: int, number: int) -> bytes:
         width = tree.width(level, number, self._size)
@@ -108,6 +115,16 @@ class Static:
             if width == tree.TILE:
                 raise
             return self._fetch.get(self._log.url + tree.tile_path(level, number, tree.TILE), most), tree.TILE
+
+
+class _Room:
+    """Whether one more part may be asked for."""
+
+    def __init__(self) -> None:
+        self._until = monotonic() + _SECONDS
+
+    def left(self, parts: Sequence[Entries]) -> bool:
+        return not parts or (monotonic() < self._until and sum(len(each.octets) for each in parts) < _HELD)
 
 
 def _until(part: Entries, end: int) -> Entries:

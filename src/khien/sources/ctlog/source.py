@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from queue import Empty, Full, Queue
 from threading import BoundedSemaphore, Event, Thread
@@ -38,18 +39,21 @@ _LOG_LIES, _LOG_WAITS = "log-lies", "log-waits"
 class CtLog:
     """Names of certificates and precertificates, each once in 48 hours, from many logs at once, newest first.
 
-    list: of logs, in JSON of version 3: a path, or an https URL to fetch when reading begins. operators: whose logs,
-    all without any; states: in which they are. contact: a mail or web address at which who runs a log can reach you.
-    backlog: of a log that was never read, so many entries are read back. poll: seconds between looks at a log's head.
-    batch: entries asked for at once, a log may answer fewer. at_once: logs that are asked for entries at the same time.
-    remembered: names that are told again only after 48 hours, 4 octets of memory for each; of more, the oldest are
-    forgotten. allow: private networks in which logs are asked as well. until_head: ends when all was read.
+    clock: what time it is; a head from the future is refused. list: of logs, in JSON of version 3: a path, or an https
+    URL to fetch when reading begins. operators: whose logs, all without any; states: in which they are. contact: a mail
+    or web address at which who runs a log can reach you. backlog: of a log that was never read, so many entries are
+    read back. poll: seconds between looks at a log's head. batch: entries asked for at once, a log may answer fewer.
+    at_once: logs that are asked for entries at the same time. remembered: places for names that are told again only
+    after 48 hours, of 4 octets each: of the 33 million unless told, 128 MiB, 13 million names at least and 27 at most
+    are left out; of more, the oldest are forgotten. allow: private networks in which logs are asked as well.
+    until_head: ends when all was read.
     """
 
     name: ClassVar[str] = "ctlog"
     yields: ClassVar[pa.Schema] = schema.CERTIFIED
     replayable: ClassVar[bool] = True
 
+    clock: Callable[[], datetime]
     list: str
     operators: tuple[str, ...] = ()
     states: tuple[str, ...] = loglist.LIVE
@@ -118,7 +122,7 @@ class CtLog:
         self, log: Log, standing: Standing | None, told: Callable[[Step], None], busy: BoundedSemaphore, stop: Event
     ) -> None:
         with closing(Fetch(log.url, self.contact, self.allow)) as fetch:
-            follower = Follower(log, opened(log, fetch, self.batch), standing, told, busy)
+            follower = Follower(log, opened(log, fetch, self.batch), standing, told, busy, self.clock)
             follower.run(stop, self.poll, self.backlog, self.until_head)
 
     def _pages(self, standings: dict[str, Standing], steps: Queue[Step], threads: Sequence[Thread]) -> Iterator[Page]:

@@ -15,7 +15,7 @@ from khien.contracts import Asks, Page
 from khien.errors import ConfigError, FormatError, RefusedError, UnavailableError
 from khien.outward import http
 from khien.outward.addresses import is_outside
-from khien.outward.asking import Asking, Fact
+from khien.outward.asking import Asking, Fact, Reached
 from khien.outward.dns import Names, registered
 from khien.outward.pace import Kept, Pace
 from khien.sources.rdap import reader
@@ -23,7 +23,7 @@ from khien.sources.rdap.bootstrap import Bootstrap
 
 _LARGEST = 1 << 18  # octets of an answer
 _PATIENCE = 2.0  # seconds that a look waits for its turn before it makes room for others
-_LATER = 60.0  # seconds for which a server that is busy is left when it does not say for how long
+_BUSY = 60.0  # seconds for which a server that is busy is left when it does not say for how long
 _LOOKS = 2
 
 Read = Callable[[bytes], Mapping[str, str]]
@@ -63,27 +63,27 @@ class Rdap:
 
     def read(self, cursor: bytes | None, /) -> Iterator[Page]:
         """Facts as they come to be known; what was not saved is asked for again. It never ends."""
-        names, count = Names(self.servers), int(cursor or 0)
+        names, reached = Names(self.servers), Reached(cursor)
         with self._client(names) as client:
-            looking = _Looking(self, client, names, Bootstrap(Path(self.bootstrap_folder)))
+            looking = _Looking(self, client, names, Bootstrap(Path(self.bootstrap_folder)), reached)
             looks = (looking.registration, looking.network)
             for rows in Asking(partial(self.asks, self.name), looks, self.at_once).rows():
-                count += bool(rows)
-                yield Page(pa.RecordBatch.from_pylist(rows, schema.EVIDENCE), b"%d" % count)
+                yield Page(pa.RecordBatch.from_pylist(rows, schema.EVIDENCE), reached.cursor(rows))
 
     def _client(self, names: Names) -> httpx.Client:
         return http.client(self.contact, allow=self.allow, ports=self.ports, resolve=names.addresses)
 
 
 class _Later(Exception):
-    """A server is to be left for a moment."""
+    """Others have their turn with a server first."""
 
 
 class _Looking:
     """Looks for Asking."""
 
-    def __init__(self, part: Rdap, client: httpx.Client, names: Names, bootstrap: Bootstrap) -> None:
+    def __init__(self, part: Rdap, client: httpx.Client, names: Names, bootstrap: Bootstrap, reached: Reached) -> None:
         self._part, self._client, self._names, self._bootstrap = part, client, names, bootstrap
+        self._reached = reached
         self._pace = Pace(part.rate, max(1, part.rate))
         self._kept = Kept[Mapping[str, str]](part.keep)
 
@@ -91,14 +91,16 @@ class _Looking:
         """What the registry of a name's domain says of it; unknown where nobody says."""
         domain = registered(host)
         base = self._bootstrap.of_domain(domain)
+        if base is None:
+            return (Fact("registration", "unknown", {}),)
         try:
-            if base is None:
-                raise UnavailableError(f"{domain}: no server is listed for it")
             told = self._ask(base, f"domain/{domain}", reader.domain)
         except _Later:
             return None
         except (UnavailableError, FormatError, RefusedError):
+            self._reached.note(answered=False)
             return (Fact("registration", "unknown", {}),)
+        self._reached.note(answered=True)
         return (Fact("registration", "registered" if told else "unregistered", {"domain": domain, **told}),)
 
     def network(self, host: str) -> Sequence[Fact] | None:
@@ -115,18 +117,17 @@ class _Looking:
 
     def _ask(self, base: str, path: str, read: Read) -> Mapping[str, str]:
         """What a server says, empty where it knows nothing (404, RFC 7480 section 5.3)."""
-        url, server = base + path, httpx.URL(base).host
+        url, server = base + path, httpx.URL(base).netloc.decode()
         if (known := self._kept.get(url, monotonic())) is not None:
             return known
         if wait := self._pace.turn(server, _PATIENCE):
-            if wait < _LATER:
+            if wait < _PATIENCE + 1 / self._part.rate:  # our own rate makes nobody wait for longer
                 raise _Later
             raise UnavailableError(f"{server} is not to be asked for {wait:.0f} s yet")
         headers = {"Accept": "application/rdap+json"}
         answer = http.get(self._client, url, _LARGEST, headers=headers, seconds=self._part.seconds)
         if answer.status in (429, 503):
-            self._pace.hold(server, monotonic() + (http.retry_after(answer.headers) or _LATER))
-            raise _Later
+            self._pace.hold(server, monotonic() + (http.retry_after(answer.headers) or _BUSY))
         if answer.status not in (200, 404):
             raise UnavailableError(f"{server} answers with status {answer.status}")
         told = read(answer.body) if answer.status == 200 else {}

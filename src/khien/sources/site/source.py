@@ -14,7 +14,7 @@ from khien import schema
 from khien.contracts import Asks, Page
 from khien.errors import ConfigError, FormatError, RefusedError, UnavailableError
 from khien.outward import http
-from khien.outward.asking import Asking, Fact
+from khien.outward.asking import Asking, Fact, Reached
 from khien.outward.dns import Names
 from khien.outward.pace import Pace
 from khien.sources.site import title
@@ -56,12 +56,11 @@ class Site:
 
     def read(self, cursor: bytes | None, /) -> Iterator[Page]:
         """Facts as they come to be known; what was not saved is asked for again. It never ends."""
-        count = int(cursor or 0)
+        reached = Reached(cursor)
         with self._client() as client:
-            looking = _Looking(self, client, Pace(self.rate, self.at_once))
+            looking = _Looking(self, client, Pace(self.rate, self.at_once), reached)
             for rows in Asking(partial(self.asks, self.name), (looking.page,), self.at_once).rows():
-                count += bool(rows)
-                yield Page(pa.RecordBatch.from_pylist(rows, schema.EVIDENCE), b"%d" % count)
+                yield Page(pa.RecordBatch.from_pylist(rows, schema.EVIDENCE), reached.cursor(rows))
 
     def _client(self) -> httpx.Client:
         return http.client(
@@ -78,15 +77,16 @@ class _Looking:
     part: Site
     client: httpx.Client
     pace: Pace
+    reached: Reached
 
     def page(self, host: str) -> Sequence[Fact] | None:
         """What answers at a name, over https or else over http."""
         if self.pace.turn("", self.part.seconds):
             return None
-        until, why = monotonic() + self.part.seconds, ""
+        until, why, there = monotonic() + self.part.seconds, "", False
         for scheme, port, rest in zip(_SCHEMES, self.part.ports, (2, 1), strict=True):
             try:
-                return (self._answer(f"{scheme}://{host}:{port}/", (until - monotonic()) / rest),)
+                found = self._answer(f"{scheme}://{host}:{port}/", (until - monotonic()) / rest)
             except RefusedError:
                 why = "not-followed"  # it leads inside
                 break
@@ -94,6 +94,12 @@ class _Looking:
                 why = "malformed"
             except UnavailableError as error:
                 why = "timeout" if isinstance(error.__cause__, _TIMES) else "unreachable"
+                there = there or error.__cause__ is not None  # else the name has no address
+            else:
+                self.reached.note(answered=True)
+                return (found,)
+        if there:
+            self.reached.note(answered=why not in ("timeout", "unreachable"))
         return (Fact("page", "unanswered", {"why": why}),)
 
     def _answer(self, url: str, seconds: float) -> Fact:

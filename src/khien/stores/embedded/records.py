@@ -26,6 +26,8 @@ R = TypeVar("R", bound=Record)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIE = "substr(id, 1, 8)"  # enough of an id to put equals in order without reading them
 _ENOUGH = 10_000  # rows: more are not worth sorting
+_FEW = 8  # values of one field, from which on one statement looks for all of them
+_MOST_VALUES = 10_000  # of one field, that it may look for
 _MOST_WAYS = 100  # combinations of values that one search may ask for: SQLite joins at most 500 searches
 _CHUNK = 1000  # records rebuilt at a time
 
@@ -220,6 +222,8 @@ def find(
     kind = kind_of(record)
     down, name = order.startswith("-"), order.removeprefix("-")
     _expect_indexed(kind, (name, *equal), (*record.indexed, "id"))
+    if order == "id" and not after and any(isinstance(each, tuple) and len(each) > _FEW for each in equal.values()):
+        return _among(connection, kind, record, limit, equal)
     column = kind.columns[name]
     slices = _slices(connection, kind, column, down, after) if after else [("1", ())]
     way_down = " DESC" if down else ""
@@ -240,6 +244,22 @@ def find(
     whole = f"{' UNION ALL '.join(selects)} ORDER BY 2{way_down}, 3{way_down} LIMIT ?"
     decode = msgspec.json.Decoder(record).decode
     return [decode(row[0]) for row in rows_of(connection, whole, *values, limit)]
+
+
+def _among(connection: apsw.Connection, kind: Kind, record: type[R], limit: int, equal: Mapping[str, Any]) -> list[R]:
+    """Records that have one of many values: a look into the index for each, in one statement."""
+    conditions: list[str] = []
+    values: list[object] = []
+    for name, value in equal.items():
+        options = [kind.columns[name].kept(each) for each in (value if isinstance(value, tuple) else (value,))]
+        if len(options) > _MOST_VALUES:
+            raise InputError(f"{len(options)} values of {name} are asked for at once: ask for at most {_MOST_VALUES}")
+        null = f' OR "{name}" IS NULL' if None in options else ""
+        conditions.append(f'("{name}" IN (SELECT value FROM json_each(?)){null})')
+        values.append(json.dumps(options))
+    decode = msgspec.json.Decoder(record).decode
+    statement = f'SELECT body FROM "{kind.name}" WHERE {" AND ".join(conditions)} ORDER BY id LIMIT ?'
+    return [decode(row[0]) for row in rows_of(connection, statement, *values, max(limit, 0))]
 
 
 def _expect_indexed(kind: Kind, names: Sequence[str], known: Sequence[str]) -> None:

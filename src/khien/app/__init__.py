@@ -1,0 +1,1 @@
+"""Configuration in, running parts out: the only place that assembles."""

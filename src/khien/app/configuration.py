@@ -1,0 +1,111 @@
+"""What ``khien.toml`` may say, and what of it the site is told."""
+
+import re
+from contextlib import suppress
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from khien import model
+from khien.errors import ConfigError
+from khien.flows.floors import OURS, Floors
+from khien.names import register
+from khien.packed import advice
+
+SHIPPED = ("vn", "world")  # registers that come with Khiên, by name
+DEFAULT = "vn"
+CONFIG = Path("khien.toml")
+SERVING = "KHIEN_SITE"
+_LARGEST_CONFIG = 1 << 20  # bytes
+_PUBLIC = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[1-9][0-9]{0,4})?/?")
+
+
+class Site(model.Record, frozen=True, kw_only=True):
+    """listen: host and port of the site; hosts: names under which it answers, beside that one; public: the address
+    under which others reach it, as links in notices have it; contact: who objects to a finding writes here."""
+
+    listen: str = "127.0.0.1:8460"
+    hosts: tuple[str, ...] = ()
+    public: str = ""
+    contact: str = ""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """The address and port of listen. ConfigError: it is none."""
+        host, _, port = self.listen.rpartition(":")
+        try:
+            number, host = int(port), str(ip_address(host.removeprefix("[").removesuffix("]")))
+        except ValueError:
+            number = -1
+        if not 0 <= number < 1 << 16:
+            raise ConfigError(f"site: listen is {self.listen!r}: give address:port, for example 127.0.0.1:8460")
+        return host, number
+
+    def expect_reachable(self) -> None:
+        """ConfigError: public is not the beginning of an address that others can open."""
+        match = _PUBLIC.fullmatch(self.public)
+        if self.public and (match is None or not (match[1] == "https" or _is_this_machine(match[2]))):
+            raise ConfigError(
+                f"site: public is {self.public!r}: give https:// and a name, for example https://khien.example.org,"
+                " without a path; http:// is for this machine alone"
+            )
+
+
+def _is_this_machine(host: str) -> bool:
+    with suppress(ValueError):
+        return ip_address(host.strip("[]")).is_loopback
+    return host == "localhost"
+
+
+class Serving(model.Record, frozen=True, kw_only=True):
+    """What the site is told by who starts it, in a file that the environment variable SERVING names.
+
+    data: a data directory; protect: a register, empty for the default; replay: what is shown is dated.
+    """
+
+    data: str
+    protect: str = ""
+    site: Site = Site()
+    replay: bool = False
+
+
+class Floods(model.Record, frozen=True, kw_only=True):
+    """How floods are looked for in flow records. customers: prefixes that are watched as a whole, beside the host, /24
+    and /20 (of IPv6 /64 and /48); home: prefixes of ours, whose devices are told of when they take part in a flood;
+    floors: rates below which nothing is a flood."""
+
+    customers: tuple[str, ...] = ()
+    home: tuple[str, ...] = ()
+    floors: Floors = OURS
+
+
+class Config(model.Record, frozen=True, kw_only=True):
+    """What ``khien run`` is told.
+
+    data: the directory everything is kept in; protect: a register, by name or file; source: a name, a kind, and what
+    that kind's fields are called; channel: likewise, named after its kind where it has no name; floods: how they are
+    looked for; keep: of a table, for how many days its rows are kept: baselines 56, rates of floods 365, anything else
+    for ever; site: False for none.
+    """
+
+    data: str = "khien-data"
+    protect: str = DEFAULT
+    source: tuple[dict[str, Any], ...] = ()
+    channel: tuple[dict[str, Any], ...] = ()
+    floods: Floods = Floods()
+    keep: dict[str, Annotated[int, msgspec.Meta(ge=1, le=36_500)]] = {}
+    site: Site | bool = Site()
+
+
+def document(path: Path) -> tuple[str, dict[str, Any]]:
+    """A configuration as text and as nested tables."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_CONFIG + 1)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: {advice(error)}") from error
+    if len(content) > _LARGEST_CONFIG:
+        raise ConfigError(f"{path}: is larger than {_LARGEST_CONFIG} bytes: no configuration is")
+    return register.table(content, str(path))

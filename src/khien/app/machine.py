@@ -1,0 +1,126 @@
+"""What this machine has: a data directory with its store, lock, keys and log of who did what; an engine; a clock."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import secrets
+import signal
+import stat
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from khien import registry
+from khien.app.configuration import CONFIG, Config, document
+from khien.contracts import Engine
+from khien.errors import CustodyError, InputError, UnavailableError
+from khien.packed import advice
+from khien.stores.embedded import database
+from khien.stores.embedded.lock import Lock, holder
+
+if TYPE_CHECKING:
+    from khien.audit import Audit
+    from khien.stores.embedded.store import Embedded
+
+_KEYS = "keys"  # below the data directory
+NOTICES = "notices"  # the key from which links and codes of notices follow
+_KEY = 32  # octets
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+def store(directory: Path) -> Embedded:
+    """The store in a directory, made where there is none. CustodyError: what says what its files are is gone."""
+    if is_place(directory) and not (directory / database.FILE).exists():
+        raise CustodyError(
+            f"{directory / database.FILE} is gone and what it kept is there: restore it from the last backup, or move"
+            f" {directory} away"
+        )
+    return registry.load("stores", "embedded").at(directory, clock)
+
+
+def place(asked: Path | None) -> Path:
+    """The data directory asked for, else that of khien.toml, else the default. InputError: there is none yet."""
+    directory = asked
+    if directory is None:
+        given = document(CONFIG)[1].get("data") if CONFIG.exists() else None
+        directory = Path(given if isinstance(given, str) else Config().data)
+    if not is_place(directory):
+        raise InputError(f"{directory}: there is no such data directory: khien run makes one, --data names another")
+    return directory
+
+
+def is_place(directory: Path) -> bool:
+    """Whether something was ever kept in a directory: to look into one should not make it one."""
+    return any((directory / each).exists() for each in (database.FILE, "tables", "blobs"))
+
+
+def lock(directory: Path) -> Lock:
+    """Makes this the one process that lands rows in a directory. ConflictError: another is, and how to go on."""
+    return Lock(directory)
+
+
+def running(directory: Path) -> int | None:
+    """The process that lands rows in a directory; None where none does."""
+    return holder(directory)
+
+
+def engine() -> Engine:
+    """What runs detectors in this process."""
+    return registry.load("engines", "embedded")()
+
+
+def audit(directory: Path) -> Audit:
+    """Who writes down what officers do, in the log of a data directory."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from khien.audit import LEDGER, Audit
+
+    return Audit(Ed25519PrivateKey.from_private_bytes(key(directory, LEDGER)), clock, secrets.token_bytes)
+
+
+def key(directory: Path, name: str) -> bytes:
+    """A key of the house, made where there is none. CustodyError: others may read it, or it is no key."""
+    path = key_file(directory, name)
+    try:
+        if not path.exists():
+            _make_key(path)
+    except OSError as error:
+        raise UnavailableError(f"{path}: {advice(error)}") from error
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+        if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+            raise CustodyError(f"{path}: may be read by others: make a new one, chmod 600, and tell whom it concerns")
+        found = file.read(_KEY + 1)
+    if len(found) != _KEY:
+        raise CustodyError(f"{path}: is no key of {_KEY} octets: restore it from the last backup")
+    return found
+
+
+def key_file(directory: Path, name: str) -> Path:
+    """Where a key of the house is: 32 random bytes, made when first needed, for its owner alone."""
+    return directory / _KEYS / f"{name}.key"
+
+
+def _make_key(path: Path) -> None:
+    """Makes a key whole or not at all; one that is there meanwhile stays."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent) as file:  # mode 0600
+        file.write(secrets.token_bytes(_KEY))
+        file.flush()
+        os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(file.name, path)
+
+
+def clock() -> datetime:
+    """The time it is, UTC."""
+    return datetime.now(UTC)
+
+
+def end_with_parent() -> None:
+    """Asks that this process ends when the one that started it does, however that ends; only Linux has a way."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
