@@ -93,7 +93,7 @@ HEARINGS = st.builds(
     least=st.sampled_from(get_args(Severity)),
     digest=st.sampled_from(("at-once", "hourly", "daily")),
     quiet=st.none() | st.just(Quiet(begin="22:00", end="06:30", zone="Europe/Berlin")),
-    secret_file=texts(20),
+    secret_file=texts(20).filter(str.strip),
     after=SPANS,
 ).map(lambda each: msgspec.structs.replace(each, address=ADDRESSES[each.channel].format(each.address)))
 ADDRESSES = {"mail": "a{}@a.vn", "webhook": "https://a.vn/{}", "feed": "{}"}
@@ -159,10 +159,10 @@ def test_no_cell_is_a_formula() -> None:
 
 
 def test_a_sheet_as_spreadsheets_write_it() -> None:
-    text = "\ufeffid;label;domains;channel;address\r\na;A;a.vn;mail;x@a.vn\r\n\r\na;;b.vn;webhook;https://a.vn/\r\n;;;;\r\n"
+    text = "\ufeffid;label;domains;channel;address\r\na;A;a.vn;mail;x@a.vn\r\n\r\na;;b.vn;mail;y@a.vn\r\n;;;;\r\n"
     [found] = CSV.decode(text.encode())
     assert [each.value for each in found.current] == ["a.vn", "b.vn"]
-    assert [each.channel for each in found.constituent.hears] == ["mail", "webhook"]
+    assert [each.address for each in found.constituent.hears] == ["x@a.vn", "y@a.vn"]
 
 
 @pytest.mark.parametrize(
