@@ -159,6 +159,8 @@ def world(stack: ExitStack, seed: int) -> World:
         [[channel]]
         kind = "mail"
         post = {{ host = "{around.HERE}", port = {port}, security = "none", sender = "warn@khien.example" }}
+        [site]
+        public = "https://khien.example"
         """
     )
     with machine.store(folder / "data") as store:
