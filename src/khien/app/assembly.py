@@ -34,8 +34,10 @@ class Configured(NamedTuple):
     site: Site | None
 
 
-def load(path: Path | None) -> Configured:
+def load(path: Path | None, place: Path | None = None) -> Configured:
     """The parts a TOML file asks for; paths in it are relative to it. None: khien.toml, or the defaults without it.
+
+    place: the data directory, in place of the one that the file names.
 
     ConfigError: a line for everything that is wrong, ``file:line: what, and the cure``.
     """
@@ -53,7 +55,7 @@ def load(path: Path | None) -> Configured:
     except ConfigError as error:
         raise ConfigError(f"{name}: protect: {error}" if config.protect not in SHIPPED else str(error)) from error
     site = config.site if isinstance(config.site, Site) else Site() if config.site else None
-    data = folder / config.data
+    data = place or folder / config.data
     feeds, channels = list[Feed](), list[tuple[str, Channel]]()
     faults = dict[places.Path, str]()
     for number, given in enumerate(config.source):

@@ -38,6 +38,8 @@ def sending(made: Configured, place: Path, stop: Event, language: str) -> Genera
             failed.append(error)
             stop.set()
 
+    if made.channels:
+        machine.key(place, machine.NOTICES)  # which their letters' links are made with; the site makes it too
     with machine.store(place) as store:
         deliver.recover(store, made.channels)
     steps: dict[str, Callable[[Store], None]] = {

@@ -37,8 +37,8 @@ def run(config: Path | None, data: Path | None, once: bool, with_site: bool, lan
     """Runs what a configuration asks for until it is told to stop; answers the exit status."""
     if config is None and not configuration.CONFIG.exists():
         raise ConfigError(f"{words.phrase('no-config', language)}; khien replay shows the sample")
-    made = assembly.load(config)
-    place = data or made.data
+    made = assembly.load(config, data)
+    place = made.data
     site = made.site if with_site and not once else None
     with machine.lock(place), _stopping() as stop, contextlib.ExitStack() as stack:
         store = stack.enter_context(machine.store(place))
