@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from khien import words
-from khien.model import Evidence, Finding, Reason
+from khien.model import Evidence, Finding, ProtectedName, Reason
 from khien.triage import evidence
 from khien.triage import weigh as rules
 from khien.triage.weigh import Weighed, names, weigh
@@ -173,3 +173,9 @@ def test_the_page_has_the_topics() -> None:
     rows = re.findall(r"^\| `([\w/]+)`.*\| `([\w-]+)` \| (.*?) ?\|$", PAGE, re.MULTILINE)
     told = [(topic, code, tuple(filter(None, params.split(", ")))) for topic, code, params in rows]
     assert told == [(topic, *fact) for topic, facts in evidence.TOPICS.items() for fact in facts.items()]
+
+
+def test_a_label_of_many_words_is_known_in_a_title() -> None:
+    hospital = ProtectedName(id="h", label="Bệnh viện Trung ương Quân đội 108", sector="health", words=("benhvien108",))
+    assert names("Bệnh viện Trung ương Quân đội 108 - Đặt lịch khám", hospital)
+    assert not names("Bệnh viện Trung ương Quân đội", hospital)

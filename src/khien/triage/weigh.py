@@ -139,7 +139,8 @@ def standing(evidence: Sequence[Evidence]) -> dict[str, Evidence]:
 def names(title: str, protected: ProtectedName) -> bool:
     """Whether a title names a protected name: its label or one of its words, however written, blanks or not."""
     tokens = [token for token in (folded(each) for each in _words(title)) if token]
-    runs = {"".join(tokens[i : j + 1]) for i in range(len(tokens)) for j in range(i, min(i + _RUN, len(tokens)))}
+    most = max(_RUN, len(_words(protected.label)))
+    runs = {"".join(tokens[i : j + 1]) for i in range(len(tokens)) for j in range(i, min(i + most, len(tokens)))}
     known = {folded(each) for each in (protected.label, *protected.words, *protected.short)} - {""}
     return not known.isdisjoint(runs) or any(
         len(word) >= _WITHIN and any(word in token for token in tokens) for word in known
