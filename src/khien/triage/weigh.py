@@ -141,7 +141,8 @@ def names(title: str, protected: ProtectedName) -> bool:
     tokens = [token for token in (folded(each) for each in _words(title)) if token]
     most = max(_RUN, len(_words(protected.label)))
     runs = {"".join(tokens[i : j + 1]) for i in range(len(tokens)) for j in range(i, min(i + most, len(tokens)))}
-    known = {folded(each) for each in (protected.label, *protected.words, *protected.short)} - {""}
+    label = folded("".join(_words(protected.label)))  # K+ would be any k
+    known = {*map(folded, (*protected.words, *protected.short)), label if len(label) > 1 else ""} - {""}
     return not known.isdisjoint(runs) or any(
         len(word) >= _WITHIN and any(word in token for token in tokens) for word in known
     )
