@@ -118,7 +118,7 @@ def test_an_outage_is_waited_for_longer_and_longer_and_then_given_up() -> None:
         (InputError("no such mailbox"), False, "refused"),
         (UncertainError("no answer after the last octet"), False, "uncertain"),
         (UncertainError("no answer after the last octet"), True, "due"),
-        (ZeroDivisionError(), False, "refused"),
+        (ZeroDivisionError(), False, "uncertain"),  # a fault of ours behind the point of no return
     ],
 )
 def test_what_becomes_of_it_follows_from_the_error(error: Exception, repeatable: bool, state: str) -> None:
@@ -144,6 +144,11 @@ def test_what_goes_wrong_before_the_point_of_no_return_was_never_marked() -> Non
         raise UnavailableError("nobody answers")
 
     assert sent(store, Letterbox(does=looks, early=True)).state == "due"
+
+
+def test_a_fault_of_ours_before_the_point_of_no_return_is_no_doubt() -> None:
+    box = Letterbox(does=refuse(ZeroDivisionError()), early=True)
+    assert sent(store_with(TOLD, asked()), box).state == "refused"
 
 
 def test_what_is_withdrawn_at_the_last_moment_is_not_handed_over() -> None:

@@ -166,7 +166,9 @@ def _attempt(
         return "refused", {"why": str(error)}
     except Exception as error:  # a fault of ours in one message keeps no other from going out
         _log.exception("%s", delivery.channel)
-        return "refused", {"why": f"{type(error).__name__}, a fault of Khiên's: please report it"}
+        marked = store.load(Delivery, delivery.id)[delivery.id].state == "sending"  # it may have been taken
+        why = f"{type(error).__name__}, a fault of Khiên's: please report it"
+        return "uncertain" if marked else "refused", {"why": why}
     return "sent", {"sent": clock(), "answer": answer, "why": ""}
 
 
