@@ -93,6 +93,7 @@ def read(listed: str, count: int, folder: Path) -> None:
     from khien.pipeline.warn import Triage
     from khien.sources.ctlog.source import CtLog, progress
 
+    machine.run_long()
     source = CtLog(lambda: datetime.now(UTC), listed, backlog=count, until_head=True, poll=60, allow=("127.0.0.0/8",))
     feed = collect.Feed("ct", source, "names", None, (registers.lookalike(),))
     feed.detectors[0](pa.RecordBatch.from_pylist([{"name": "a.example"}], source.yields))  # kernels are loaded

@@ -120,6 +120,13 @@ def clock() -> datetime:
     return datetime.now(UTC)
 
 
+def run_long() -> None:
+    """Lets this process give back what memory it no longer needs: Arrow's own allocators keep it for the next time."""
+    import pyarrow as pa
+
+    pa.set_memory_pool(pa.system_memory_pool())
+
+
 def end_with_parent() -> None:
     """Asks that this process ends when the one that started it does, however that ends; only Linux has a way."""
     if sys.platform == "linux":

@@ -134,6 +134,7 @@ def _read(
             day = machine.clock().date()
             _forget(store, keep or {}, language)
 
+    machine.run_long()
     _forget(store, keep or {}, language)
     collect.run(feeds, machine.engine(), store, machine.clock, stop, told, warn)
     said.sum_up(feeds, store)
