@@ -471,3 +471,95 @@ class Tree(Record, frozen=True, kw_only=True):
     size: int = 0
     frontier: tuple[str, ...] = ()
     checkpoint: str = ""
+
+
+Leaked = Literal[
+    "password",
+    "password-hash",
+    "address",
+    "phone",
+    "name",
+    "birth-date",
+    "home",
+    "identity-document",
+    "face",
+    "card",
+    "bank-account",
+    "session",
+    "messages",
+    "health",
+]  # kinds of what leaks: each has advice of its own
+Sensitive = Literal["", "health", "dating", "faith", "politics", "adult"]
+
+
+class Collection(Record, frozen=True, kw_only=True):
+    """What leaked together, and on what ground we hold what we keep of it.
+
+    number: by which files of accounts name it, never given twice. leaked: the day as far as is known. given_by, at,
+    basis, purpose: who handed it over, when, on what legal ground and what for. until: the day on which its accounts
+    are deleted. sensitive: named only to the proven holder of an address. gone: since when it is deleted.
+    """
+
+    indexed: ClassVar[tuple[str, ...]] = ("number", "at")
+
+    id: str
+    number: int
+    label: str
+    about: str = ""
+    leaked: date | None = None
+    kinds: tuple[Leaked, ...] = ()
+    sensitive: Sensitive = ""
+    given_by: By
+    at: datetime
+    basis: str
+    purpose: str
+    until: date
+    gone: datetime | None = None
+
+
+class Intake(Record, frozen=True, kw_only=True):
+    """How far a file of a collection was taken in. id: collection and the digest of what was given.
+
+    rows: read; skipped: set aside, by reason; accounts: distinct and keyed in this intake, fresh: those of them that
+    were blinded now; passwords: distinct pairs are counted when it is merged. done: since when lookups know of it.
+    """
+
+    indexed: ClassVar[tuple[str, ...]] = ("collection", "at")
+
+    id: str
+    collection: str
+    at: datetime
+    rows: int = 0
+    skipped: dict[str, int] = {}
+    accounts: int = 0
+    fresh: int = 0
+    done: datetime | None = None
+
+
+class Holding(Record, frozen=True, kw_only=True):
+    """The file that lookups read: passwords by SHA-1 or NTLM, accounts of an epoch, or accounts met before.
+
+    id: what it is (``sha1``, ``ntlm``, ``accounts-1``, ``known-1``); file: its name, which has its content's digest;
+    taken: the runs that are in it, so that none is merged twice.
+    """
+
+    id: str
+    file: str
+    entries: int
+    at: datetime
+    taken: tuple[str, ...] = ()
+
+
+class Wish(Record, frozen=True, kw_only=True):
+    """Somebody wants to be told when their account leaks. id: the first octets of its VOPRF output, in hex.
+
+    sealed: their address for whoever delivers, who alone has the key (X25519 sealed box, base64).
+    """
+
+    indexed: ClassVar[tuple[str, ...]] = ("until",)
+
+    id: Annotated[str, Personal("to find them among what leaked", "the wish ends or is taken back")]
+    sealed: Annotated[str, Personal("to tell them", "the wish ends or is taken back")]
+    language: Language = "vi"
+    at: datetime
+    until: date

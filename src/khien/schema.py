@@ -141,6 +141,41 @@ OPEN_FLOODS = pa.schema(
     }
 )
 
+LEAKED = pa.schema(
+    {
+        "account": pa.binary(),  # as met: an address, a number, a name somebody logs in with; empty where none is there
+        "secret": pa.binary(),  # as met: what they log in with; empty where none is there
+    },
+    metadata={"khien": "secret"},  # never lands: no store takes it
+)
+
+HASHED = pa.schema(
+    {
+        "row": pa.int64(),  # of the LEAKED batch it was made from
+        "account": pa.binary(16),  # keyed: of the canonical spelling; null where it is neither address nor number
+        "domain": pa.binary(8),  # keyed: of the domain of an address; null of all else
+        "sha1": pa.binary(20),  # of the secret, as in Pwned Passwords; null where there is none
+        "ntlm": pa.binary(16),  # likewise
+        "pair": pa.uint64(),  # keyed: of account and secret, so that the same pair counts once
+    }
+)
+
+CREDENTIALS = pa.schema(
+    {
+        "account": pa.binary(16),  # the first octets of its VOPRF output: nobody finds it again without the key
+        "domain": pa.binary(8),  # keyed: of the domain of an address; null of a number
+        "collection": pa.string(),  # a model.Collection's id
+        "sensitive": pa.bool_(),  # its collection is named only to the proven holder of the address
+    }
+)
+
+MAIL_DOMAINS = pa.schema(
+    {
+        "domain": pa.binary(8),  # keyed, as in CREDENTIALS
+        "name": pa.string(),  # of a proven mail domain of a constituent's
+    }
+)
+
 SKIPPED = pa.schema(
     {
         "place": pa.string(),  # file and line, or offset

@@ -2,7 +2,7 @@
 
 import click
 
-from khien.cli.commands import constituents, findings, flows, names, notices, people, run
+from khien.cli.commands import breach, constituents, findings, flows, names, notices, people, run
 
 
 def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
@@ -70,6 +70,7 @@ for _command in (
     run.run,
     run.replay,
     findings.findings,
+    breach.breach,
     constituents.constituents,
     run.sources,
     notices.notices,
