@@ -280,6 +280,12 @@ class FailsHalfway(toy.Memory):
         return super().save(*records, expect=expect, **named)
 
 
+class KeepsWhatIsGone(toy.Memory):
+    def save(self, *records: Record, gone: Sequence[Record] = (), **named: Any) -> int:
+        del gone
+        return super().save(*records, **named)
+
+
 class FindsInAnyOrder(toy.Memory):
     def find(self, kind: type[Record], /, **named: Any) -> Sequence[Record]:
         return super().find(kind, **named)[::-1]
@@ -320,6 +326,7 @@ class LosesBlobs(toy.Memory):
         (ForgetsTheCursor, "does not move the cursor"),
         (FailsHalfway, "shows a record of a save that failed"),
         (FindsInAnyOrder, "finds"),
+        (KeepsWhatIsGone, "when g is gone"),
         (NeverExpires, "expires 0 of 4 rows"),
         (StandsStill, "version"),
         (CountsTwice, "counts"),

@@ -8,10 +8,12 @@ import pytest
 
 from generate import catalogues
 from khien import words
+from khien.breach import hashlist, leaked
 from khien.cli.commands.names import INPUT_FORMATS
 from khien.ct import leaves as ct
 from khien.errors import ContractError
 from khien.names.reading import layout, syntax
+from khien.sources.dumps import walk
 
 CATALOGUES = {
     language: catalogues.read((catalogues.LOCALE / language / "LC_MESSAGES/khien.po").read_text(encoding="utf-8"))
@@ -32,6 +34,7 @@ FLOWS = (  # why something in a file of flow records is none
 ).split()
 
 LOGS = {*ct.OUTCOMES[1:], "log-lies", "log-waits"}
+DUMPS = (*leaked.REASONS, *hashlist.REASONS, walk.NO_FORM)
 FEEDS = "no-message no-frame no-mail no-file".split()  # why something that others feed us is none
 
 LONGEST_SENTENCE = 20  # words
@@ -40,7 +43,7 @@ FIGURES = {"rate": "1234567", "line": "5000", "low": "1200000", "high": "1270000
 
 def params(code: str) -> dict[str, str]:
     """Of each parameter something that can be told from the rest of a sentence."""
-    known = {"list": "tranco10k", "vector": "syn"}
+    known = {"list": "tranco10k", "vector": "syn", "kinds": "password"}
     return {name: known.get(name) or FIGURES.get(name) or f"<{name}>" for name in words.REASONS[code]}
 
 
@@ -60,6 +63,8 @@ def test_a_reason_says_all_it_is_told(code: str, language: str) -> None:
     for name, value in told.items():
         if name == "vector":
             assert words.technique(value, language) in said
+        elif name == "kinds":
+            assert words.phrase(f"leaked-{value}", language) in said
         elif name in FIGURES:
             assert words.number(float(value), language, int(name == "times")) in said
         else:
@@ -74,7 +79,7 @@ def test_catalogues_hold_what_is_asked_of_them(language: str) -> None:
     assert codes(language, "reason") == set(words.REASONS)
     for code, names in words.REASONS.items():
         assert takes(CATALOGUES[language]["reason", code]) == set(names), code
-    assert codes(language, "skipped") == {*filter(None, syntax.REASONS), *FLOWS, *FEEDS, *LOGS, "more"}
+    assert codes(language, "skipped") == {*filter(None, syntax.REASONS), *FLOWS, *FEEDS, *LOGS, *DUMPS, "more"}
     assert codes(language, "list") == {*LISTS, *RECORDED}
     assert all(CATALOGUES[language].values())
 

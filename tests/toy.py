@@ -161,6 +161,7 @@ class Memory:
         self,
         *records: Record,
         landed: Sequence[Landed] = (),
+        gone: Sequence[Record] = (),
         cursor: tuple[str, bytes] | None = None,
         expect: int | None = None,
     ) -> int:
@@ -170,6 +171,8 @@ class Memory:
             self.place.tables.setdefault(table, {})[id_] = self.staged.pop((table, id_))
         for record in records:
             self.place.records[type(record), _id(record)] = record
+        for record in gone:
+            self.place.records.pop((type(record), _id(record)), None)
         self.place.cursors.update([cursor] if cursor else [])
         self.place.version += 1
         return self.place.version

@@ -45,6 +45,14 @@ ACTS = (  # words.act says them
     "notice-withdrawn",
     "takedown-begun",
     "takedown-closed",
+    "account-removed",
+    "match-token-given",
+    "collection-entered",
+    "collection-deleted",
+    "leak-taken-in",
+    "passwords-replaced",
+    "key-begun",
+    "key-given-up",
 )
 LONGEST_LINE = 256 << 10  # bytes of an export
 

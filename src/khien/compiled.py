@@ -27,16 +27,7 @@ import numpy as np
 
 from khien.errors import ContractError
 
-_DTYPES = {
-    "u1": np.uint8,
-    "u2": np.uint16,
-    "u4": np.uint32,
-    "u8": np.uint64,
-    "i4": np.int32,
-    "i8": np.int64,
-    "f4": np.float32,
-    "f8": np.float64,
-}
+_DTYPES = {each: np.dtype(each) for each in ("u1", "u2", "u4", "u8", "i4", "i8", "f4", "f8")}
 _CTYPES: dict[str, Any] = {"i4": ctypes.c_int32, "i8": ctypes.c_int64, "f8": ctypes.c_double}
 
 
@@ -81,35 +72,43 @@ class Kernel:
         self.answer = answer
         self.arguments = arguments
         self.__doc__ = function.__doc__
+        self._wanted = tuple(_DTYPES[each[:-1]] if each[-1] == "*" else None for each in arguments)
         self._native: Any = None
 
     def __call__(self, *values: Any) -> Any:
         """Pointers are given as contiguous NumPy arrays of the declared type, or as integer addresses."""
-        self.load()
-        if len(values) != len(self.arguments):
+        native = self._native or self.load()
+        if len(values) != len(self._wanted):
             raise ContractError(
                 f"kernel {self.plain.__name__} takes {len(self.arguments)} arguments, was given {len(values)}"
             )
-        result = _CTYPES[self.answer]()
-        excinfo = ctypes.c_void_p()
-        status = self._native(ctypes.byref(result), ctypes.byref(excinfo), *map(self._argument, self.arguments, values))
+        result, excinfo = _CTYPES[self.answer](), ctypes.c_void_p()
+        status = native(
+            ctypes.byref(result),
+            ctypes.byref(excinfo),
+            *[
+                value if wanted is None or type(value) is int else self._address(value, wanted)
+                for value, wanted in zip(values, self._wanted, strict=True)
+            ],
+        )
         if status != 0:
             raise ContractError(f"kernel {self.plain.__name__} failed with status {status}")
         return result.value
 
-    def _argument(self, declared: str, value: Any) -> Any:
-        if declared[-1] != "*" or isinstance(value, int):
+    def _address(self, value: Any, wanted: Any) -> int:
+        if isinstance(value, int):
             return value
-        if value.dtype != _DTYPES[declared[:-1]] or not value.flags.c_contiguous:
-            raise ContractError(f"kernel {self.plain.__name__} takes {declared}, was given {value.dtype}")
-        return value.ctypes.data
+        if value.dtype != wanted or not value.flags.c_contiguous:
+            raise ContractError(f"kernel {self.plain.__name__} takes {wanted}, was given {value.dtype}")
+        return value.__array_interface__["data"][0]  # value.ctypes takes twice as long
 
-    def load(self) -> None:
-        """Compiles the kernel, or loads it where it was kept."""
+    def load(self) -> Any:
+        """Compiles the kernel, or loads it where it was kept; answers what is called."""
         if self._native is None:
             with _LOADING:
                 if self._native is None:
                     self._native = self._load()
+        return self._native
 
     def _load(self) -> Any:
         types = [ctypes.c_void_p if a[-1] == "*" else _CTYPES[a] for a in self.arguments]

@@ -157,11 +157,13 @@ class Store(Protocol):
         self,
         *records: model.Record,
         landed: Sequence[Landed] = (),
+        gone: Sequence[model.Record] = (),
         cursor: tuple[str, bytes] | None = None,
         expect: int | None = None,
     ) -> int:
         """Rows, records and cursor become visible in one transaction, or none do; answers the new version.
 
+        gone: records that, in the same transaction, are there no more; such as are not there anyway are passed over.
         Moved meanwhile (``expect`` is not the version met): ConflictError, and what is landed stays staged.
         """
         ...

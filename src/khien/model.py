@@ -521,7 +521,7 @@ class Intake(Record, frozen=True, kw_only=True):
     """How far a file of a collection was taken in. id: collection and the digest of what was given.
 
     rows: read; skipped: set aside, by reason; accounts: distinct and keyed in this intake, fresh: those of them that
-    were blinded now; passwords: distinct pairs are counted when it is merged. done: since when lookups know of it.
+    no look-up knew; passwords: distinct pairs are counted when it is merged. done: since when lookups know of it.
     """
 
     indexed: ClassVar[tuple[str, ...]] = ("collection", "at")
@@ -539,8 +539,8 @@ class Intake(Record, frozen=True, kw_only=True):
 class Holding(Record, frozen=True, kw_only=True):
     """The file that lookups read: passwords by SHA-1 or NTLM, accounts of an epoch, or accounts met before.
 
-    id: what it is (``sha1``, ``ntlm``, ``accounts-1``, ``known-1``); file: its name, which has its content's digest;
-    taken: the runs that are in it, so that none is merged twice.
+    id: what it is (``sha1``, ``ntlm``, ``public-sha1``, ``accounts-1``, ``known-1``); file: its name, which has its
+    content's digest; taken: the runs that are in it, so that none is merged twice.
     """
 
     id: str
@@ -563,3 +563,16 @@ class Wish(Record, frozen=True, kw_only=True):
     language: Language = "vi"
     at: datetime
     until: date
+
+
+class Removed(Record, frozen=True, kw_only=True):
+    """An account that was taken out on its holder's wish: no look-up knows it, and no import brings it back.
+
+    id: the first octets of its VOPRF output, in hex. by: who did it, khien where its holder proved the address by mail.
+    """
+
+    indexed: ClassVar[tuple[str, ...]] = ("at",)
+
+    id: Annotated[str, Personal("so that it stays out", "its epoch's key is given up")]
+    at: datetime
+    by: By

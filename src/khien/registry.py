@@ -19,8 +19,10 @@ SHELVES: Mapping[str, Mapping[str, str]] = {
         "certstream": "khien.sources.live.certstream:Certstream",
         "ctlog": "khien.sources.ctlog.source:CtLog",
         "dnstap": "khien.sources.live.dnstap:Dnstap",
+        "dumps": "khien.sources.dumps.source:Dumps",
         "files": "khien.sources.files:Files",
         "flows": "khien.sources.flows.source:Flows",
+        "hashes": "khien.sources.dumps.hashes:Hashes",
         "lists": "khien.sources.live.lists:Lists",
         "mailbox": "khien.sources.live.mailbox:Mailbox",
         "rdap": "khien.sources.rdap.source:Rdap",
@@ -31,9 +33,11 @@ SHELVES: Mapping[str, Mapping[str, str]] = {
     },
     "folds": {
         "baselines": "khien.folds.baselines:Baselines",
+        "credentials": "khien.folds.credentials:Credentials",
         "flowcounts": "khien.folds.flowcounts:FlowCounts",
     },
     "detectors": {
+        "exposure": "khien.detectors.exposure:Exposure",
         "flood": "khien.detectors.flood:Flood",
         "lookalike": "khien.detectors.lookalike:Lookalike",
     },
@@ -47,6 +51,7 @@ SHELVES: Mapping[str, Mapping[str, str]] = {
         "abuse": "khien.channels.mail.abuse:Abuse",
         "mail": "khien.channels.mail.notices:Mail",
         "webhook": "khien.channels.webhook:Webhook",
+        "wishes": "khien.channels.mail.wishes:Wishes",
     },
     "formats": {
         "bird": "khien.formats.bird:Bird",

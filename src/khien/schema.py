@@ -160,6 +160,14 @@ HASHED = pa.schema(
     }
 )
 
+COUNTED = pa.schema(
+    {
+        "sha1": pa.binary(20),  # of a secret: from a list of hashes, which has one of the two
+        "ntlm": pa.binary(16),
+        "count": pa.int64(),  # how often it was met, as the list says; 1 where it does not
+    }
+)
+
 CREDENTIALS = pa.schema(
     {
         "account": pa.binary(16),  # the first octets of its VOPRF output: nobody finds it again without the key
@@ -180,7 +188,7 @@ SKIPPED = pa.schema(
     {
         "place": pa.string(),  # file and line, or offset
         "reason": pa.string(),  # a code that words renders
-        "excerpt": pa.string(),  # at most 80 characters; null where the row may hold what must not be kept
+        "excerpt": pa.string(),  # at most 80 characters; of a row that must not be kept a keyed digest, or null
     }
 )
 

@@ -82,6 +82,10 @@ REASONS: Mapping[str, tuple[str, ...]] = {  # code of a reason to the parameters
     "evidence-old-name": ("domain", "years"),
     "evidence-not-there": (),
     "evidence-silent": (),
+    "exposed": ("count",),
+    "leaked-in": ("collection",),
+    "leaked-on": ("collection", "leaked"),
+    "leaked-kinds": ("kinds",),
     **SUPPRESSIONS,
 }
 RULES = ("flood-packets", "flood-bits", "flood-usual")  # reasons that say by which rule a flood is one
@@ -103,6 +107,9 @@ def reason(code: str, params: Mapping[str, str], language: str) -> str:
         params = {**params, "list": _entry("list", params["list"], language)}
     if "source" in takes:
         params = {**params, "source": ", ".join(_list(each, language) for each in params["source"].split(", "))}
+    if "kinds" in takes:
+        kinds = (phrase(f"leaked-{each}", language) for each in params["kinds"].split(", "))
+        params = {**params, "kinds": ", ".join(kinds)}
     if "vector" in takes:
         params = {**params, "vector": technique(params["vector"], language)}
     written = {name: number(float(params[name]), language, _NUMBERS[name]) for name in takes if name in _NUMBERS}

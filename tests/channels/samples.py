@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from khien import schema
-from khien.model import Delivery, Notice, Reason, Report, Step, Subject, Takedown
+from khien.model import Delivery, Notice, Reason, Report, Step, Subject, Takedown, Wish
 
 NOON = datetime(2026, 11, 22, 5, tzinfo=UTC)
 OVER = Reason(code="flood-packets", params={"vector": "syn", "rate": "1200000", "line": "5000", "times": "240"})
@@ -46,12 +46,17 @@ def flood(claim: str = "flood", **changed: Any) -> Notice:
     )
 
 
-def to(record: Notice | Takedown, address: str, **changed: Any) -> Delivery:
+def wish(sealed: str) -> Wish:
+    return Wish(id="ab" * 16, sealed=sealed, at=NOON, until=NOON.date() + timedelta(days=700))
+
+
+def to(record: Notice | Takedown | Wish, address: str, **changed: Any) -> Delivery:
     channel = "mail" if isinstance(record, Notice) else "abuse"
+    revision = 1 if isinstance(record, Wish) else record.revision
     made: dict[str, Any] = {
-        "id": schema.delivery_id(record.id, record.revision, channel, address),
+        "id": schema.delivery_id(record.id, revision, channel, address),
         "about": record.id,
-        "revision": record.revision,
+        "revision": revision,
         "channel": channel,
         "address": address,
         "due": NOON,

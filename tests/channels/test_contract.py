@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from khien import registry
+from khien.breach import wishes
 from khien.channels.mail.abuse import Abuse
 from khien.channels.mail.notices import Mail
 from khien.channels.mail.post import Post
+from khien.channels.mail.wishes import Wishes
 from khien.channels.webhook import Webhook
 from khien.testing.channel import check_channel
 from tests.channels import samples
@@ -43,7 +45,7 @@ def post(mail: MailSide, pem: Path, tmp_path: Path) -> Post:
 
 
 def test_every_channel_is_tried_here() -> None:
-    assert registry.names("channels") == ("abuse", "mail", "webhook")
+    assert registry.names("channels") == ("abuse", "mail", "webhook", "wishes")
 
 
 def test_mail(mail: MailSide, post: Post) -> None:
@@ -55,6 +57,17 @@ def test_mail(mail: MailSide, post: Post) -> None:
 def test_abuse(mail: MailSide, post: Post) -> None:
     record = samples.takedown()
     check_channel(Abuse(post), record, samples.to(record, "abuse@host.example"), mail, secrets=[PASSWORD])
+
+
+def test_wishes(mail: MailSide, post: Post, tmp_path: Path) -> None:
+    key, address = bytes(range(32)), "lan.nguyen@example.vn"
+    opens = tmp_path / "wishes.key"
+    opens.write_bytes(key)
+    opens.chmod(0o600)
+    record = samples.wish(wishes.seal(address, wishes.public_of(key), key[::-1]))
+    channel = Wishes(post, str(opens), "https://csirt.example")
+    check_channel(channel, record, samples.to(record, record.id, channel="wishes"), mail, secrets=[PASSWORD, address])
+    assert {to for _, told in mail.envelopes for to in told} == {address}
 
 
 def test_webhook(pem: Path, tmp_path: Path) -> None:

@@ -38,10 +38,11 @@ class CursorFirst(_Wrong):
         landed: Sequence[Landed] = (),
         cursor: tuple[str, bytes] | None = None,
         expect: int | None = None,
+        **named: Any,
     ) -> int:
         if cursor is not None:
             expect = self.store.save(cursor=cursor, expect=expect)
-        return self.store.save(*records, landed=landed, expect=expect)
+        return self.store.save(*records, landed=landed, expect=expect, **named)
 
 
 class RowsFirst(_Wrong):
@@ -53,8 +54,9 @@ class RowsFirst(_Wrong):
         landed: Sequence[Landed] = (),
         cursor: tuple[str, bytes] | None = None,
         expect: int | None = None,
+        **named: Any,
     ) -> int:
-        version = self.store.save(*records, landed=landed, expect=expect)
+        version = self.store.save(*records, landed=landed, expect=expect, **named)
         return version if cursor is None else self.store.save(cursor=cursor)
 
 

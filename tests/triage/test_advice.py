@@ -138,7 +138,7 @@ def test_figures_in_reasons_stay_figures() -> None:
 @pytest.mark.parametrize("language", words.LANGUAGES)
 @pytest.mark.parametrize("code", [*(words.REASONS.keys() - words.SUPPRESSIONS.keys())])
 def test_every_reason_can_be_told(code: str, language: str) -> None:
-    known = {"list": "tranco10k", "vector": "syn"} | dict.fromkeys(
+    known = {"list": "tranco10k", "vector": "syn", "kinds": "password, face"} | dict.fromkeys(
         ("rate", "line", "low", "high", "count", "times"), "12.5"
     )
     given = Reason(code=code, params={name: known.get(name, "http://evil.example/") for name in words.REASONS[code]})

@@ -39,6 +39,14 @@ DESK = [  # for those who are let in: tests/web/test_desk_api.py
     "POST /api/constituents/{id}/assets",
     "POST /api/constituents/{id}/proofs",
 ]
+BREACH = [  # of stolen accounts: tests/web/test_accounts.py, test_wishes.py
+    "GET /breach/keys",
+    "POST /breach/evaluate",
+    "GET /breach/accounts/{epoch}/{prefix}",
+    "GET /breach/collections",
+    "POST /breach/prove",
+    "POST /breach/proven",
+]
 TAKES_ANYTHING = ["GET /api/picture", "GET /api/findings/{id}"]  # nothing given to them is wrong by its form
 
 
@@ -50,7 +58,7 @@ def described(site: Litestar) -> dict[str, APIOperation[Any, Any, Any, Any]]:
 
 
 def test_what_is_described_is_what_there_is(described: dict[str, APIOperation[Any, Any, Any, Any]]) -> None:
-    assert sorted(described) == sorted([*OPERATIONS, *DESK])
+    assert sorted(described) == sorted([*OPERATIONS, *DESK, *BREACH])
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])

@@ -279,6 +279,10 @@ def test_check_keeps_nothing(client: TestClient[Litestar], place: Place) -> None
     assert not any(b"never-kept" in each for each in written)
 
 
+def test_where_nothing_is_answered_about_leaks_check_is_of_names_alone(client: TestClient[Litestar]) -> None:
+    assert 'id="leaks"' not in client.get("/en/check").text
+
+
 def test_htmx_is_the_one_we_name() -> None:
     digest = hashlib.sha256((FOLDER / "static/htmx.min.js").read_bytes()).hexdigest()
     assert digest in Path(FOLDER / "static/README.md").read_text(encoding="utf-8")

@@ -131,7 +131,12 @@ def test_what_takes_a_role_says_under_whose_name() -> None:
         assert bool(whose) == (least != "anyone"), path
 
 
-GIVEN = {"channel": "mail", "how": "dns"}  # without how nothing is proven, and no role is asked
+GIVEN = {  # without how nothing is proven, and no role is asked
+    "channel": "mail",
+    "how": "dns",
+    "collection": "shop",
+    "url": "https://a.example",
+}
 
 
 def arguments(command: click.Command, tmp_path: Path) -> list[str]:
@@ -141,6 +146,8 @@ def arguments(command: click.Command, tmp_path: Path) -> list[str]:
         if isinstance(each, click.Argument) and each.required:
             given = each.type.choices[0] if isinstance(each.type, click.Choice) else "nothing"
             said.append(str(tmp_path / "none.toml") if isinstance(each.type, click.Path) else str(given))
+        elif each.required and isinstance(each.type, click.Path):
+            said += [each.opts[0], str(tmp_path / "out")]
         elif each.required or each.name == "how":
             said += [each.opts[0], GIVEN[each.name or ""]]
     return said

@@ -11,7 +11,7 @@ from generate import catalogues
 from khien import model, words
 from khien.pipeline import standing
 from khien.triage import answers, assets, chase, decide, evidence, life, takedown
-from khien.web import refusal, views
+from khien.web import refusal, views, wishes
 from khien.web.render import FOLDER
 
 CATALOGUES = {
@@ -50,6 +50,8 @@ MADE = {  # codes that are put together
     "role-": set(model.ROLES),
     "home-may-": set(model.ROLES),
     "pass-": set(get_args(get_type_hints(model.Pass)["kind"])),
+    "leaks-": {"password", "mail", "phone"},  # leaks.html
+    "wish-": set(get_args(get_type_hints(wishes.Proven)["wish"])),
 }
 
 COMMANDS = {"takedown-again", "takedown-nobody", "takedown-unasked"}  # why one waits: khien takedown show

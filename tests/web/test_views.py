@@ -149,3 +149,15 @@ def test_the_readers_language(accepted: str, language: str) -> None:
 def test_an_answer_needs_a_name(detector: object) -> None:
     with pytest.raises(ObservableError):
         views.answer(detector, "!!", datetime(2026, 1, 1, tzinfo=UTC))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("held", "accounts"), [(0, 0), (1, None), (9, None), (10, 10), (8_500_000, 8_500_000)])
+def test_of_few_people_no_number_is_said(held: int, accounts: int | None) -> None:
+    told = views.leaks({"sha1": 5, "accounts-1": held, "accounts-2": 0, "known-1": 77}, 2, [60.0, 90.0, 300.0])
+    assert told == views.Leaks(passwords=5, accounts=accounts, collections=2, seconds=90.0, of=3)
+
+
+def test_accounts_of_a_mail_domain_are_no_names() -> None:
+    day = date(2026, 11, 22)
+    seen = views.picture(7, {("lookalike", day, "new", False): 2, ("exposure", day, "new", False): 5}, {}, [])
+    assert (seen.findings, seen.leaks) == (2, views.NOTHING_HELD)

@@ -11,12 +11,13 @@ import msgspec
 
 from khien import schema
 from khien.app import parts
-from khien.app.configuration import CONFIG, SHIPPED, Config, Site, document
+from khien.app.configuration import CONFIG, SHIPPED, Breach, Config, Holder, Site, document
 from khien.app.registers import lookalike
 from khien.contracts import Channel
 from khien.errors import ConfigError
 from khien.names import places
 from khien.pipeline.collect import Feed
+from khien.pipeline.exposed import WISHES
 from khien.pipeline.warn import Triage
 
 _KEEP = {"baselines": 56, "flood_rates": 365}  # days, where nothing else is said
@@ -32,6 +33,7 @@ class Configured(NamedTuple):
     triage: Triage
     keep: Mapping[str, timedelta]
     site: Site | None
+    breach: Breach
 
 
 def load(path: Path | None, place: Path | None = None) -> Configured:
@@ -97,7 +99,24 @@ def load(path: Path | None, place: Path | None = None) -> Configured:
     keep = {table: timedelta(days=days) for table, days in {**_KEEP, **config.keep}.items()}
     consulted = tuple({each.source.name for each in feeds if parts.asks_of(each.source)})
     triage = Triage(consulted, {each.id: each for each in names.register.names})
-    return Configured(data, Path(protect), tuple(feeds), dict(channels), triage, keep, site)
+    named = dict(channels)
+    if letters := parts.letters(named):  # who wished to be told hears by the same server
+        wishes = {"kind": WISHES, "post": letters}
+        named = dict([parts.channel(wishes, folder, data, site or Site())]) | named
+    return Configured(data, Path(protect), tuple(feeds), named, triage, keep, site, _absolute(config.breach, folder))
+
+
+def _absolute(breach: Breach, folder: Path) -> Breach:
+    """The same for whoever has another directory as the current one."""
+    return msgspec.structs.replace(
+        breach,
+        holders=tuple(
+            msgspec.structs.replace(each, token_file=str((folder / each.token_file).resolve()))
+            if each.token_file
+            else each
+            for each in breach.holders
+        ),
+    )
 
 
 def _blamed(given: Mapping[str, Any], said: str) -> places.Path:
@@ -116,7 +135,7 @@ def _located(message: str, text: str, name: str) -> str:
     path = tuple(int(key) if key.isdigit() else key for key in re.findall(r"[^.\[\]`]+", where))
     if unknown := re.match(r"Object contains unknown field `(.*)`", what):
         path = (*path, unknown[1])
-        known = Site if path[:1] == ("site",) else Config
+        known = {"site": Site, "breach": Holder if "holders" in path else Breach}.get(str(path[0]), Config)
         what = f"there is no setting {unknown[1]!r}: there is {', '.join(known.__struct_fields__)}"
     line = places.lines(text, [path])[path]
     return f"{name}:{line}: {'.'.join(map(str, path))}: {what}"

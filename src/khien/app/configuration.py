@@ -59,16 +59,43 @@ def _is_this_machine(host: str) -> bool:
     return host == "localhost"
 
 
+class Holder(model.Record, frozen=True, kw_only=True):
+    """Another institution that holds a share of an epoch's key. url: of its site, without a path; public: of its
+    share, in hex; token_file: of the token it gave us, which lifts its limit when accounts are taken in."""
+
+    epoch: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 1
+    url: Annotated[str, msgspec.Meta(pattern="^https?://[^/?#]+$", max_length=300)]
+    public: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    token_file: str = ""
+
+
+class Breach(model.Record, frozen=True, kw_only=True):
+    """How stolen accounts are answered for. serve: whether the site does; epoch: of the key under which accounts are
+    kept from now on; holders: who else holds a share of a key, beside this house; evaluations: of blinded elements, for
+    a network in an hour; admitted: who else's tokens lift that limit, by the name they were made for."""
+
+    serve: bool = True
+    epoch: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 1
+    holders: tuple[Holder, ...] = ()
+    evaluations: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)] = 2000
+    admitted: tuple[str, ...] = ()
+
+
 class Serving(model.Record, frozen=True, kw_only=True):
     """What the site is told by who starts it, in a file that the environment variable SERVING names.
 
-    data: a data directory; protect: a register, empty for the default; replay: what is shown is dated.
+    data: a data directory; protect: a register, empty for the default; replay: what is shown is dated. letters: the
+    settings of the mail server by which people are written to, empty for none; wishes: to which their addresses are
+    sealed, in hex.
     """
 
     data: str
     protect: str = ""
     site: Site = Site()
+    breach: Breach = Breach()
     replay: bool = False
+    letters: dict[str, Any] = {}
+    wishes: str = ""
 
 
 class Floods(model.Record, frozen=True, kw_only=True):
@@ -87,7 +114,7 @@ class Config(model.Record, frozen=True, kw_only=True):
     data: the directory everything is kept in; protect: a register, by name or file; source: a name, a kind, and what
     that kind's fields are called; channel: likewise, named after its kind where it has no name; floods: how they are
     looked for; keep: of a table, for how many days its rows are kept: baselines 56, rates of floods 365, anything else
-    for ever; site: False for none.
+    for ever; breach: how stolen accounts are answered for; site: False for none.
     """
 
     data: str = "khien-data"
@@ -96,6 +123,7 @@ class Config(model.Record, frozen=True, kw_only=True):
     channel: tuple[dict[str, Any], ...] = ()
     floods: Floods = Floods()
     keep: dict[str, Annotated[int, msgspec.Meta(ge=1, le=36_500)]] = {}
+    breach: Breach = Breach()
     site: Site | bool = Site()
 
 

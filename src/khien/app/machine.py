@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _KEYS = "keys"  # below the data directory
 NOTICES = "notices"  # the key from which links and codes of notices follow
+PADDING = "padding"  # the key from which rows follow that pad an answer
 _KEY = 32  # octets
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 

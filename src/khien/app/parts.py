@@ -19,6 +19,7 @@ from khien import model, registry, schema
 from khien.app.configuration import Floods, Site
 from khien.app.machine import NOTICES, clock, key_file, store
 from khien.app.registers import FOLDER, lookalike
+from khien.breach import wishes
 from khien.contracts import Asks, Channel, Detector, Engine, Source, Store, Watch
 from khien.errors import ConfigError, InputError
 from khien.flows import records
@@ -115,7 +116,8 @@ def channel(given: Mapping[str, Any], folder: Path, data: Path, site: Site) -> t
     if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= 80:
         raise ConfigError("a channel's name has 80 characters at most")
     made = registry.load("channels", kind)
-    ours = {"key_file": str(key_file(data, NOTICES)), "site": site.public, "contact": site.contact, "clock": clock}
+    keys = {"key_file": str(key_file(data, NOTICES)), "opens_file": str(key_file(data, wishes.KEY))}
+    ours = {**keys, "site": site.public, "contact": site.contact, "clock": clock}
     part = _part(made, f"channel {name!r}", kind, settings, folder, ours)
     if kind == "mail" and not (part.site or part.post.reply_to or part.contact):
         raise ConfigError(
@@ -123,6 +125,15 @@ def channel(given: Mapping[str, Any], folder: Path, data: Path, site: Site) -> t
             " reply_to in [channel.post], or contact"
         )
     return name, part
+
+
+def letters(channels: Mapping[str, Channel]) -> dict[str, Any]:
+    """The settings of the mail server by which people are written to, with whole paths: that of the first channel of
+    mail; empty without one."""
+    post = next((cast("Any", each).post for each in channels.values() if each.name == "mail"), None)
+    settings: dict[str, Any] = {} if post is None else msgspec.to_builtins(post)
+    whole = {name for name, value in settings.items() if name.endswith("_file") and value}
+    return {name: str(Path(value).absolute()) if name in whole else value for name, value in settings.items()}
 
 
 def asks_of(source: Source) -> bool:

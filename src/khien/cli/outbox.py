@@ -1,4 +1,5 @@
-"""Beside the sources of ``khien run``: notices go out, the clock is kept, and proofs are looked up again."""
+"""Beside the sources of ``khien run``: notices go out, the clock is kept, proofs are looked up again, and it is looked
+who is to be told that accounts leaked."""
 
 import contextlib
 import logging
@@ -8,13 +9,14 @@ from pathlib import Path
 from threading import Event, Thread
 
 from khien import words
-from khien.app import machine
+from khien.app import breach, machine
 from khien.app.assembly import Configured
+from khien.breach import wishes
 from khien.contracts import Store
 from khien.errors import CustodyError
 from khien.model import Delivery
 from khien.outward.dns import Names
-from khien.pipeline import chase, deliver, prove
+from khien.pipeline import chase, deliver, exposed, prove
 from khien.triage import proofs
 from khien.words import printable
 
@@ -40,6 +42,7 @@ def sending(made: Configured, place: Path, stop: Event, language: str) -> Genera
 
     if made.channels:
         machine.key(place, machine.NOTICES)  # which their letters' links are made with; the site makes it too
+        machine.key(place, wishes.KEY)
     with machine.store(place) as store:
         deliver.recover(store, made.channels)
     steps: dict[str, Callable[[Store], None]] = {
@@ -47,6 +50,7 @@ def sending(made: Configured, place: Path, stop: Event, language: str) -> Genera
         "outbox": lambda store: deliver.deliver(
             store, made.channels, machine.clock, stop, last, partial(_tell, language=language)
         ),
+        "exposed": lambda store: exposed.watch(breach.look(store, breach.place(place)), machine.clock, stop, last),
         "proofs": lambda store: _prove(store, made, place, stop, last),
     }
     threads = [Thread(target=work, args=(step,), name=name) for name, step in steps.items()]

@@ -40,11 +40,15 @@ def run(config: Path | None, data: Path | None, once: bool, with_site: bool, lan
     made = assembly.load(config, data)
     place = made.data
     site = made.site if with_site and not once else None
-    with machine.lock(place), _stopping() as stop, contextlib.ExitStack() as stack:
+    with machine.lock(place), stopping() as stop, contextlib.ExitStack() as stack:
         store = stack.enter_context(machine.store(place))
         store.sweep()
         _expect_own(store, place, replayed=False)
-        served = stack.enter_context(serve.site(place, made.protect, site, replay=False)) if site else None
+        served = None
+        if site:
+            letters = parts.letters(made.channels)
+            begun = serve.site(place, made.protect, site, replay=False, breach=made.breach, letters=letters)
+            served = stack.enter_context(begun)
         if served:
             _say("serving", language, address=served.address)
         if not made.feeds:
@@ -61,7 +65,7 @@ def replay(data: Path | None, report: Path | None, site: configuration.Site, ope
     with contextlib.ExitStack() as stack:
         place = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="khien-")))
         stack.enter_context(machine.lock(place))
-        stop = stack.enter_context(_stopping())
+        stop = stack.enter_context(stopping())
         store = stack.enter_context(machine.store(place))
         _expect_own(store, place, replayed=True)
         store.sweep()
@@ -93,7 +97,7 @@ def _has_screen() -> bool:
 
 
 @contextlib.contextmanager
-def _stopping() -> Generator[Event]:
+def stopping() -> Generator[Event]:
     """Set by SIGTERM and SIGINT, once; a second SIGINT interrupts whatever is still going on."""
     stop = Event()
     before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}

@@ -7,19 +7,21 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from threading import Event
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
-from khien.app.configuration import SERVING, SHIPPED, Serving, Site
-from khien.app.machine import end_with_parent
+from khien.app import machine
+from khien.app.configuration import SERVING, SHIPPED, Breach, Serving, Site
+from khien.breach import wishes
 from khien.errors import UnavailableError
 
 _PATIENCE = 60.0  # seconds in which the site must answer
 _GLANCE = 0.05
+_NO_OTHERS = Breach()
 PACKAGE = Path(__file__).resolve().parents[2]  # the folder that holds khien
 
 
@@ -39,14 +41,42 @@ class Served(NamedTuple):
 
 
 @contextlib.contextmanager
-def site(data: Path, protect: Path | None, site: Site, *, replay: bool) -> Generator[Served]:
-    """Serves the site until the end of the block. UnavailableError: it does not come up."""
-    host, port = site.address
+def site(
+    data: Path,
+    protect: Path | None,
+    site: Site,
+    *,
+    replay: bool,
+    breach: Breach = _NO_OTHERS,
+    letters: Mapping[str, Any] | None = None,
+) -> Generator[Served]:
+    """Serves the site until the end of the block. UnavailableError: it does not come up.
+
+    letters: the settings of the mail server by which people are written to, if there is one.
+    """
+    place = str(data.resolve())
+    sealed_to = wishes.public_of(machine.key(data, wishes.KEY)).hex() if letters else ""
+    told = Serving(data=place, protect=_absolute(protect), site=site, breach=breach, replay=replay)
+    told = msgspec.structs.replace(told, letters=dict(letters or {}), wishes=sealed_to)
+    with _served(told, "khien.web.site:serve") as served:
+        yield served
+
+
+@contextlib.contextmanager
+def holder(data: Path, site: Site, breach: Breach) -> Generator[Served]:
+    """Serves what the holder of a share answers, and nothing else, until the end of the block."""
+    with _served(Serving(data=str(data.resolve()), site=site, breach=breach), "khien.web.hold:serve") as served:
+        yield served
+
+
+@contextlib.contextmanager
+def _served(serving: Serving, made: str) -> Generator[Served]:
+    host, port = serving.site.address
     _expect_free(host, port)
-    told = _tell(Serving(data=str(data.resolve()), protect=_absolute(protect), site=site, replay=replay))
+    told = _tell(serving)
     listen = ("--host", host, "--port", str(port), "--working-dir", str(PACKAGE), "--workers", "1")
     served = ("granian", "--interface", "asgi", *listen, "--no-ws", "--log-level", "warning", "--factory")
-    child = _start((*served, "khien.web.site:serve"), told)
+    child = _start((*served, made), told)
     try:
         _expect_answer(child, host, port)
         yield Served(f"http://{f'[{host}]' if ':' in host else host}:{port}/", child)
@@ -88,7 +118,7 @@ def _start(module: Sequence[str], told: Path) -> subprocess.Popen[bytes]:
         env=os.environ | {SERVING: str(told)},
         stdin=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for us: the site goes when we let it go, with its workers
-        preexec_fn=end_with_parent,
+        preexec_fn=machine.end_with_parent,
     )
 
 

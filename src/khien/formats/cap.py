@@ -13,6 +13,7 @@ from khien import words
 from khien.flows.judge import FLOOD, TAKES_PART
 from khien.model import Language, Notice, Severity
 from khien.triage.advice import advice
+from khien.triage.decide import EXPOSURE
 
 MEDIA_TYPE = "application/cap+xml"
 
@@ -66,14 +67,15 @@ def _kind(notice: Notice) -> str:
 def _info(info: Element, notice: Notice, by: Sender, language: Language, tag: str, web: str) -> None:
     """One language; the order of the elements is the standard's."""
     told = advice(notice, language, UTC)
-    flooded = notice.subjects[0].claim in (FLOOD, TAKES_PART)
+    flooded, exposed = notice.subjects[0].claim in (FLOOD, TAKES_PART), notice.detector == EXPOSURE
+    kind = "kind-flood" if flooded else "kind-exposure" if exposed else "kind-imitation"
     over = notice.state == "closed"
     _put(info, "language", tag)
     _put(info, "category", "Infra" if flooded else "Security")
-    _put(info, "event", words.notice("kind-flood" if flooded else "kind-imitation", language))
+    _put(info, "event", words.notice(kind, language))
     _put(info, "urgency", "Past" if over else "Immediate")
     _put(info, "severity", _SEVERITIES[notice.severity])
-    _put(info, "certainty", "Observed" if flooded else "Likely")
+    _put(info, "certainty", "Observed" if flooded or exposed else "Likely")
     if notice.first_sign is not None:
         _put(info, "onset", _time(notice.first_sign))
     _put(info, "senderName", by.label)

@@ -16,19 +16,21 @@ def until_saved(
     decide: Callable[[], Sequence[Record]],
     landed: Sequence[Landed] = (),
     cursor: tuple[str, bytes] | None = None,
+    gone: Callable[[], Sequence[Record]] = tuple,
 ) -> None:
     """Saves what is decided on the store as it stands, and decides anew whenever somebody saved meanwhile.
 
-    Where nothing is decided, and nothing landed, nothing is saved. Threads of one process take turns: else who decides
-    for long would be overtaken for ever by who decides in a moment.
+    gone: decides likewise which records are to be there no more. Where nothing is decided, and nothing landed, nothing
+    is saved. Threads of one process take turns: else who decides for long would be overtaken for ever by who decides in
+    a moment.
     """
     while True:
         with _TURN:
             version = store.version()
             try:
-                records = decide()  # which may meet what changed while it read
-                if records or landed or cursor:
-                    store.save(*records, landed=landed, cursor=cursor, expect=version)
+                records, without = decide(), gone()  # which may meet what changed while they read
+                if records or landed or cursor or without:
+                    store.save(*records, landed=landed, gone=without, cursor=cursor, expect=version)
             except ConflictError:
                 continue
             return

@@ -288,14 +288,19 @@ def told(store: Store, now: datetime) -> Told:
     )
 
 
-def waits(store: Store, limit: int) -> Sequence[float]:
-    """Seconds from the first sign until a channel had the notice, of as many of the newest deliveries."""
+def waits(store: Store, limit: int, detector: str = "") -> Sequence[float]:
+    """Seconds from the first sign until a channel had the notice, of as many of the newest deliveries.
+
+    detector: only of what it found; empty for any.
+    """
     sent = store.find(Delivery, order="-due", limit=limit, state="sent")
     about = store.load(Notice, *(each.about for each in sent))
     first: dict[str, float] = {}
     for each in sent:
         known = about.get(each.about)
         if known is None or known.campaign == DIGEST or each.revision > 1:  # agreed to wait; tells of something new
+            continue
+        if detector not in ("", known.detector):
             continue
         if known.first_sign and each.sent:
             waited = max(0.0, (each.sent - known.first_sign).total_seconds())

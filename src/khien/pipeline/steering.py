@@ -60,13 +60,12 @@ class Steering:
     def move(self, id: str, act: str, *, by: str, why: str = "") -> Finding:
         """Takes a step with a finding, as life.MOVES has it; what is right is told at once, what is wrong no more."""
 
-        def moved() -> Sequence[Record]:
+        def decided() -> Sequence[Record]:
             at = self.audit.clock()
-            return self.triage.again(
-                self.store, life.move(_one(self.store, Finding, id), act, by=by, at=at, why=why), at
-            )
+            moved = life.move(_one(self.store, Finding, id), act, by=by, at=at, why=why)
+            return self.triage.again(self.store, [moved], at)
 
-        audited(self.store, self.audit, moved, Act(by, "finding-moved", id, {"act": act, "why": why}))
+        audited(self.store, self.audit, decided, Act(by, "finding-moved", id, {"act": act, "why": why}))
         return _one(self.store, Finding, id)
 
     def answer(self, id: str, act: str, *, by: str, why: str = "") -> Notice:

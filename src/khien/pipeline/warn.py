@@ -18,7 +18,18 @@ import pyarrow.compute as pc
 
 from khien import schema
 from khien.contracts import Store
-from khien.model import Asset, Constituent, Delivery, Evidence, Finding, Inquiry, Notice, ProtectedName, Record
+from khien.model import (
+    Asset,
+    Collection,
+    Constituent,
+    Delivery,
+    Evidence,
+    Finding,
+    Inquiry,
+    Notice,
+    ProtectedName,
+    Record,
+)
 from khien.pipeline.collect import Work
 from khien.triage import assets, decide, evidence
 from khien.triage.site import above, bare, spellings
@@ -119,11 +130,12 @@ class Triage:
             known.add(decide.decide(self._situation(known, finding, at), at))
         return [each for each in known.changed() if not isinstance(each, Finding)]
 
-    def again(self, store: Store, finding: Finding, at: datetime) -> Sequence[Record]:
-        """A finding that people have decided about, and what follows for those whom it concerns."""
+    def again(self, store: Store, findings: Iterable[Finding], at: datetime) -> Sequence[Record]:
+        """Findings that no page of a source brought: and what follows for those whom they concern."""
         known = Overlay(store)
-        known.add([finding])
-        known.add(decide.decide(self._situation(known, finding, at), at))
+        for finding in findings:
+            known.add([finding])
+            known.add(decide.decide(self._situation(known, finding, at), at))
         return known.changed()
 
     def _join(self, known: Overlay, stated: pa.RecordBatch, source: str, at: datetime) -> set[str]:
@@ -176,6 +188,7 @@ class Triage:
             notices=tuple(notices.values()),
             deliveries=tuple(known.find(Delivery, about=(*notices,))),
             protected=self.protected.get(finding.claim),
+            collection=known.load(Collection, finding.claim).get(finding.claim),
             assets=owned,
         )
 

@@ -113,6 +113,10 @@ def _check_records(whose: str, make_store: Callable[[], Store]) -> None:
         everything = opened.find(ProtectedName)
         ids = [record.id for record in everything]
         hold(ids == sorted(ids) and len(ids) == len(everything), f"{whose} finds in the order {ids}, not by id")
+    store.save(_protected("h", "energy"), gone=(_protected("g", "energy"), _protected("nobody")))
+    for opened in (store, make_store()):
+        left = [record.id for record in opened.find(ProtectedName, sector="energy")]
+        hold(left == ["e", "h"] and not opened.load(ProtectedName, "g"), f"{whose} has {left} when g is gone")
     _hold_refused(
         f"{whose} finds by a field that is not indexed", lambda: store.find(ProtectedName, label="E"), ContractError
     )

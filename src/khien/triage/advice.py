@@ -13,14 +13,14 @@ from typing import NamedTuple
 from khien import canon, words
 from khien.flows.judge import FLOOD, TAKES_PART
 from khien.model import Notice, Reason, SiteClass
-from khien.triage.decide import is_digest, named
+from khien.triage.decide import EXPOSURE, is_digest, named
 from khien.triage.tokens import CITIZEN
 
 MOST_NAMES = 10  # of a series that are named
 MOST_GATHERED = 50  # of a digest
 
 _LONGEST = 200  # characters of what others wrote
-_CODES = ("list", "source", "vector")  # parameters that words looks up
+_CODES = ("list", "source", "vector", "kinds")  # parameters that words looks up
 _ADDRESSES = ("addresses", "hosts")  # parameters of evidence, in which no dot stays
 _DOT = re.compile(r"(?<=[\w-])[.\u3002](?=[^\W\d_])")  # U+3002 parts labels as well, UTS 46 section 2.3
 _SCHEME = re.compile(r"\bhttp(s?):", re.IGNORECASE)
@@ -36,7 +36,10 @@ _DO = {
     "citizen": ("do-not-open", "do-new-password", "do-call-bank", "do-trust-nobody"),
     "flood": ("do-operator", "do-rules", "do-keep", "do-pay-nobody"),
     "flood-source": ("do-devices", "do-clean", "do-keep"),
+    EXPOSURE: ("do-match", "do-reset", "do-second-factor", "do-tell-them"),
 }
+_OPENING = frozenset(("password", "password-hash", "session"))  # of these a new password is of use
+_PLAIN = (FLOOD, TAKES_PART, EXPOSURE)  # what tells of the reader's own addresses, which stay as they are
 
 
 class Advice(NamedTuple):
@@ -54,14 +57,25 @@ def advice(notice: Notice, language: str, zone: tzinfo) -> Advice:
     kind = _kind(notice)
     over = notice.state == "closed"
     seen = (*_seen(notice, kind, language, zone), *((words.notice("seen-over", language),) if over else ()))
-    finding = notice.subjects[0].finding[:12]
     return Advice(
         headline=_headline(notice, kind, language),
         seen=seen,
         why=tuple(_why(notice, kind, language)),
-        do=() if over else tuple(words.notice(each, language, id=finding) for each in _DO[kind]),
+        do=() if over else tuple(_do(notice, kind, language)),
         answer=words.notice("answer" if "do-ours" in _DO[kind] else "answer-taken", language),
     )
+
+
+def _do(notice: Notice, kind: str, language: str) -> Iterator[str]:
+    """What to do; of accounts that leaked also what those can do whose they are, for each kind of what leaked."""
+    given = (each.params["kinds"].split(", ") for each in notice.reasons if each.code == "leaked-kinds")
+    leaked = next(given, [])
+    for each in _DO[kind]:
+        if each != "do-reset" or not _OPENING.isdisjoint(leaked):
+            yield words.notice(each, language, id=notice.subjects[0].finding[:12])
+    for each in leaked:
+        said = words.phrase(f"advice-leaked-{each}", language)
+        yield words.notice("do-say", language, kind=words.phrase(f"leaked-{each}", language), advice=said)
 
 
 def brand(notice: Notice, language: str) -> str:
@@ -92,6 +106,8 @@ def _kind(notice: Notice) -> str:
         return "digest"
     if first.claim in (FLOOD, TAKES_PART):
         return first.claim
+    if notice.detector == EXPOSURE:
+        return EXPOSURE
     if notice.sector == CITIZEN:
         return "own-citizen" if notice.own else "citizen"
     if notice.own:
@@ -120,6 +136,9 @@ def _seen(notice: Notice, kind: str, language: str, zone: tzinfo) -> Iterator[st
         return
     first = notice.subjects[0]
     name, *others = _names(notice, kind)
+    if kind == EXPOSURE:
+        yield from _exposed(notice, language)
+        return
     if kind in (FLOOD, TAKES_PART):
         yield from _flooded(notice, kind, name, language)
     elif first.unit == "url":
@@ -140,6 +159,15 @@ def _seen(notice: Notice, kind: str, language: str, zone: tzinfo) -> Iterator[st
     if notice.first_sign is not None:
         code = "seen-began" if kind in (FLOOD, TAKES_PART) else "seen-since"
         yield words.notice(code, language, time=moment(notice.first_sign, zone, language))
+
+
+def _exposed(notice: Notice, language: str) -> Iterator[str]:
+    """How many accounts of which mail domains: the measures are those of triage.decide."""
+    for name in named(notice)[:MOST_GATHERED]:
+        count = words.number(notice.measures.get(f"{name}.accounts", 0.0), language)
+        yield words.notice("seen-accounts", language, name=words.printable(name), count=count)
+    if (left := len(named(notice)) - MOST_GATHERED) > 0:
+        yield words.notice("seen-more", language, count=words.number(left, language))
 
 
 def _flooded(notice: Notice, kind: str, name: str, language: str) -> Iterator[str]:
@@ -193,4 +221,4 @@ def _names(notice: Notice, kind: str) -> list[str]:
 
 def _shown(value: str, kind: str) -> str:
     """A name without its dots; an address that is flooded is the reader's own, and stays as it is."""
-    return words.printable(value) if kind in (FLOOD, TAKES_PART) else harmless(canon.defang(value))
+    return words.printable(value) if kind in _PLAIN else harmless(canon.defang(value))

@@ -72,11 +72,14 @@ def _prefix(text: str) -> Network:
 def wanted(finding: Finding) -> tuple[tuple[AssetKind, tuple[str, ...]], ...]:
     """By kind, the values of assets that a finding concerns, the narrowest first, at most 100.
 
+    Of accounts that leaked: their mail domain.
     Of an address or network that is hit or takes part: the prefixes that hold it, and parts of it. Of a site: the brand
     that it imitates, and the domain it is, or is below, as a hacked one is somebody's.
     """
     if finding.kind in _ADDRESSES:
         return (("prefix", tuple(map(str, _around(ip_network(finding.subject))))),)
+    if finding.kind == "mail-domain":
+        return (("mail-domain", (finding.subject,)),)
     labels = finding.subject.split(".")
     above = (".".join(labels[at:]) for at in range(max(0, len(labels) - MOST_LABELS), len(labels) - 1))
     return ("brand", (finding.claim,)), ("domain", tuple(above))

@@ -15,6 +15,7 @@ from khien.errors import ObservableError
 from khien.flows.judge import FLOOD, TAKES_PART
 from khien.model import (
     Asset,
+    Collection,
     Constituent,
     Delivery,
     Evidence,
@@ -32,6 +33,7 @@ from khien.triage.life import KHIEN
 from khien.triage.site import bare, registrable, spellings
 from khien.triage.weigh import SEVERITIES, about, standing, weigh
 
+EXPOSURE = "exposure"  # the detector of accounts of mail domains that leaked
 DIGEST = "digest"  # the campaign of a notice that gathers others
 CLOSE, RETURN = "close", "return"  # steps of a notice, beside those of answers and the states in OVER
 OVER = ("gone", "dismissed")
@@ -46,6 +48,8 @@ _STRONG: Mapping[Severity, tuple[float, float]] = {
     "high": (10.0, 1e9),
     "medium": (2.0, 1e8),
 }  # times the line, or bits a second
+_OPENS = frozenset(("password", "session", "card", "bank-account", "identity-document"))  # who has it can act at once
+_MANY = 1_000  # accounts, from which on that is critical
 
 
 class Situation(NamedTuple):
@@ -53,7 +57,7 @@ class Situation(NamedTuple):
 
     evidence: of its subject and of names above. owners: those whose proven assets, given too, it touches. notices:
     theirs that are open, acknowledged or said to be theirs, and closed ones that hold the finding; deliveries: of
-    these. protected: what its claim names.
+    these. protected, collection: what its claim names.
     """
 
     finding: Finding
@@ -62,17 +66,20 @@ class Situation(NamedTuple):
     notices: tuple[Notice, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
     protected: ProtectedName | None = None
+    collection: Collection | None = None
     assets: tuple[Asset, ...] = ()
 
 
 class _Told(NamedTuple):
-    """What a finding has to say to whoever it concerns. domain: what has one owner, of a site."""
+    """What a finding has to say to whoever it concerns. measures: figures of it; domain: what has one owner, of a
+    site."""
 
     severity: Severity
     score: float
     subject: Subject
     reasons: tuple[Reason, ...]
     marks: tuple[str, ...]
+    measures: Mapping[str, float]
     domain: str = ""
 
 
@@ -118,7 +125,10 @@ def _told(situation: Situation, at: datetime) -> _Told | None:
     finding = situation.finding
     if finding.claim in (FLOOD, TAKES_PART):
         subject = Subject(finding=finding.id, value=finding.subject, claim=finding.claim, unit="host")
-        return _Told(_of_flood(finding), finding.score, subject, finding.reasons, campaign.of_flood(finding))
+        marks = campaign.of_flood(finding)
+        return _Told(_of_flood(finding), finding.score, subject, finding.reasons, marks, finding.measures)
+    if finding.detector == EXPOSURE:
+        return _exposed(finding, situation.collection)
     weighed = weigh(finding, situation.evidence, situation.protected, at)
     if not weighed.warns:
         return None
@@ -127,7 +137,24 @@ def _told(situation: Situation, at: datetime) -> _Told | None:
     subject = Subject(finding=finding.id, value=site.value, claim=finding.claim, unit=site.unit, site=site.kind)
     reasons = (*finding.reasons, *(each for each in weighed.reasons if each not in finding.reasons))
     marks = campaign.of_site(site, stands)
-    return _Told(weighed.severity, weighed.score, subject, reasons, marks, site.domain)
+    return _Told(weighed.severity, weighed.score, subject, reasons, marks, finding.measures, site.domain)
+
+
+def _exposed(finding: Finding, collection: Collection | None) -> _Told | None:
+    """What is said of accounts that leaked: nothing of a collection that is gone, or that only holders may hear of."""
+    if collection is None or collection.gone is not None or collection.sensitive:
+        return None
+    accounts = finding.measures.get("accounts", 0.0)
+    severity: Severity = "medium" if _OPENS.isdisjoint(collection.kinds) else "high"
+    if severity == "high" and accounts >= _MANY:
+        severity = "critical"
+    leaked = {"leaked": f"{collection.leaked:%Y-%m-%d}"} if collection.leaked else {}
+    told = [Reason(code="leaked-on" if leaked else "leaked-in", params={"collection": collection.label, **leaked})]
+    if collection.kinds:
+        told.append(Reason(code="leaked-kinds", params={"kinds": ", ".join(collection.kinds)}))
+    subject = Subject(finding=finding.id, value=finding.subject, claim=finding.claim)
+    marks = (f"collection:{collection.number}",)  # all mail domains of one constituent come to one notice
+    return _Told(severity, finding.score, subject, tuple(told), marks, {f"{finding.subject}.accounts": accounts})
 
 
 def _of_flood(finding: Finding) -> Severity:
@@ -192,7 +219,7 @@ def _new(situation: Situation, owner: Constituent, told: _Told, at: datetime) ->
         score=told.score,
         subjects=(told.subject,),
         reasons=told.reasons[:_MOST_REASONS],
-        measures=finding.measures,
+        measures=dict(told.measures),
         first_sign=finding.start or finding.raised,
         raised=at,
         revised=at,
@@ -217,6 +244,7 @@ def _revised(notice: Notice, finding: Finding, told: _Told, at: datetime) -> Not
     reopened, returned = notice.state == "closed", finding.id in over(notice)
     severity = told.severity if reopened else max(notice.severity, told.severity, key=SEVERITIES.index)
     bigger = finding.claim == FLOOD and told.score > notice.score  # of it the peak is told
+    bigger = bigger or (finding.detector == EXPOSURE and not told.measures.items() <= notice.measures.items())
     more_said = _codes(told.reasons) - _codes(notice.reasons) or tuple(subjects.values()) != notice.subjects
     if not (reopened or returned or bigger or more_said or severity != notice.severity):
         return notice
@@ -233,10 +261,17 @@ def _revised(notice: Notice, finding: Finding, told: _Told, at: datetime) -> Not
         score=max(notice.score, told.score),
         subjects=tuple(subjects.values()),
         reasons=(*first.reasons, *more)[:_MOST_REASONS],
-        measures=finding.measures if leads else notice.measures,
+        measures=_measures(notice, finding, told, leads=leads),
         campaign=campaign.joined(notice.campaign, told.marks),
         steps=(*notice.steps, returns) if returned else notice.steps,
     )
+
+
+def _measures(notice: Notice, finding: Finding, told: _Told, *, leads: bool) -> dict[str, float]:
+    """Of a series the figures of what weighs most; of accounts those of each mail domain."""
+    if finding.detector == EXPOSURE:
+        return {**notice.measures, **told.measures}
+    return dict(told.measures) if leads else notice.measures
 
 
 def _codes(reasons: Iterable[Reason]) -> frozenset[str]:

@@ -9,6 +9,7 @@ from base64 import b32encode
 from collections.abc import Iterable
 
 NOTICE, UNSUBSCRIBE, FEED = "notice", "unsubscribe", "feed"  # purposes: of a notice, a delivery, a constituent
+MATCH = "match"  # of a constituent, or of who was named to us: asks about accounts without a limit
 CITIZEN = "citizen"  # the sector of who is sent a code and no link
 
 _LENGTH = 26  # characters of a token, five bits each

@@ -11,7 +11,9 @@ from litestar.params import FromPath, JSONBody
 from khien import words
 from khien.errors import ObservableError
 from khien.model import Finding
+from khien.triage.decide import EXPOSURE
 from khien.web import reading, views
+from khien.web.doors import Caller
 from khien.web.pages import Asked, Asking, Ours, told
 from khien.web.reading import Site
 
@@ -67,9 +69,12 @@ def findings(site: Ours, wanted: Asking) -> Found:
 
 
 @get("/findings/{id:str}", sync_to_thread=True, raises=[NotFoundException])
-def finding(site: Ours, id: FromPath[str]) -> Told:
+def finding(site: Ours, caller: Caller, id: FromPath[str]) -> Told:
     """One finding."""
-    (one,) = _told(site, [told(site, id).finding])
+    found = told(site, id).finding
+    if caller is None and found.detector == EXPOSURE:
+        raise NotFoundException
+    (one,) = _told(site, [found])
     return one
 
 

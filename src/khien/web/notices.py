@@ -17,6 +17,7 @@ from khien.errors import TransitionError
 from khien.model import Notice
 from khien.pipeline import standing
 from khien.triage import advice, answers, tokens
+from khien.triage.decide import EXPOSURE
 from khien.web.pages import Ours, Spoken, html
 from khien.web.reading import Site
 
@@ -56,7 +57,8 @@ def _told(site: Site, id: str, token: str) -> Notice:
 def notice(site: Ours, language: Spoken, id: FromPath[str], token: FromPath[str]) -> Response[str]:
     """What was seen, why it matters, what to do now; and what may be answered."""
     told = _told(site, id, token)
-    choices = [act for act in answers.possible(told) if act != answers.WITHDRAW]
+    possible = (answers.ACKNOWLEDGE,) if told.detector == EXPOSURE else (answers.ACKNOWLEDGE, answers.OWN)
+    choices = [act for act in answers.possible(told) if act in possible]
     said = advice.advice(told, language, standing.ZONE)
     address = {"id": id, "token": token}
     return html(site.frame.render(language, "notice", address, notice=told, advice=said, choices=choices))

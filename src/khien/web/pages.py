@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from litestar import Request, Response, get, post
@@ -15,9 +16,11 @@ from litestar.response import Redirect
 from khien import words
 from khien.errors import ObservableError
 from khien.model import State
+from khien.triage.decide import EXPOSURE
 from khien.web import reading, views
 from khien.web.doors import Caller
 from khien.web.reading import Query, Site
+from khien.web.render import policy
 
 LONGEST_HEADER = 200  # characters of Accept-Language that are read
 
@@ -99,6 +102,8 @@ def findings(site: Ours, language: Spoken, wanted: Asking) -> Response[str]:
 def finding(site: Ours, language: Spoken, caller: Caller, id: FromPath[str]) -> Response[str]:
     """One story."""
     story = told(site, id)
+    if caller is None and story.finding.detector == EXPOSURE:
+        raise NotFoundException  # whose accounts leaked is told to whom it concerns alone
     filters = reading.filters(story, datetime.now(UTC))
     view = {"story": story, "filters": filters, "officer": caller is not None}
     return html(site.frame.render(language, "finding", {"id": id}, **view))
@@ -106,8 +111,8 @@ def finding(site: Ours, language: Spoken, caller: Caller, id: FromPath[str]) -> 
 
 @get("/check", sync_to_thread=True)
 def check(site: Ours, language: Spoken) -> Response[str]:
-    """The form that asks about a name."""
-    return html(site.frame.render(language, "check", {}, text="", refused=False, answer=None))
+    """The form that asks about a name, and the boxes for what may have leaked."""
+    return _check(site, language, text="", refused=False, answer=None)
 
 
 @post("/check", status_code=200, sync_to_thread=True)
@@ -116,9 +121,19 @@ def checked(site: Ours, language: Spoken, data: URLEncodedBody[Asked]) -> Respon
     try:
         answer = views.answer(site.detector, data.text, datetime.now(UTC))
     except ObservableError:
-        text = site.frame.render(language, "check", {}, text=data.text, refused=True, answer=None)
-        return html(text, 422)
-    return html(site.frame.render(language, "check", {}, text=data.text, refused=False, answer=answer))
+        return _check(site, language, 422, text=data.text, refused=True, answer=None)
+    return _check(site, language, text=data.text, refused=False, answer=answer)
+
+
+def _check(site: Site, language: str, status: int = 200, **view: object) -> Response[str]:
+    """The page may ask whoever else holds a share of a key under which accounts are kept."""
+    keys = site.keys() if site.keys else ()
+    held = reading.leaks(site.store) if site.keys else None
+    published = msgspec.json.encode({"keys": keys}).decode()
+    answer = html(site.frame.render(language, "check", {}, held=held, keys=published, **view), status)
+    others = (urlsplit(each.url) for key in keys for each in key.holders if each.url)
+    answer.headers.update(policy(*sorted({f"{each.scheme}://{each.netloc}" for each in others})))
+    return answer
 
 
 @get("/errors", sync_to_thread=True)

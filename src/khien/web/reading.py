@@ -1,6 +1,6 @@
 """What each page asks of the store; nothing here decides what is shown."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
@@ -9,9 +9,11 @@ import msgspec
 import pyarrow as pa
 
 from khien.contracts import Detector, Store
-from khien.model import Finding, ProtectedName, SourceState, State
+from khien.model import Collection, Finding, Holding, ProtectedName, SourceState, State
 from khien.pipeline import standing
+from khien.pipeline.asking import Key
 from khien.pipeline.steering import Enrolling, Staffing, Steering
+from khien.triage import decide
 from khien.web import floods, views
 from khien.web.doors import Doors
 from khien.web.render import Frame
@@ -21,6 +23,7 @@ MOST_READ = 20  # pages that are read to fill one, where a score is asked for th
 LATEST = 200  # floods that nobody took back, whose figures the picture sums up
 BESIDE = 5  # known good names that a story shows, of the first
 KNOWN_READ = 50
+_HOLDINGS, _COLLECTIONS = 1_000, 10_000  # more than there are
 
 _ORDERS = {"strong": "-score", "new": "-day"}
 _OPEN: tuple[State, ...] = ("new", "confirmed", "acted-on", "back")
@@ -52,7 +55,8 @@ class Listing(msgspec.Struct, frozen=True):
 @dataclass(frozen=True)
 class Site:
     """What every route answers from. key: from which the links and codes of notices follow; public: the address under
-    which others reach the site, empty where nobody said."""
+    which others reach the site, empty where nobody said; keys: under which accounts that leaked are kept, None where
+    nothing is answered about what leaked."""
 
     store: Store
     detector: Detector
@@ -63,6 +67,7 @@ class Site:
     staffing: Staffing
     key: bytes = field(repr=False)
     public: str = ""
+    keys: Callable[[], tuple[Key, ...]] | None = None
 
 
 def days(store: Store) -> tuple[date, date] | None:
@@ -81,7 +86,15 @@ def picture(store: Store, now: datetime) -> views.Picture:
         store.count(Finding, "claim", "state", claim=(floods.FLOOD, floods.TAKES_PART)),
         latest,
         standing.told(store, now),
+        leaks(store),
     )
+
+
+def leaks(store: Store) -> views.Leaks:
+    """What is held of what leaked."""
+    held = {each.id: each.entries for each in store.find(Holding, limit=_HOLDINGS)}
+    collections = sum(each.gone is None for each in store.find(Collection, limit=_COLLECTIONS))
+    return views.leaks(held, collections, standing.waits(store, standing.LATELY, decide.EXPOSURE))
 
 
 def strongest(store: Store) -> Finding | None:
@@ -89,7 +102,8 @@ def strongest(store: Store) -> Finding | None:
 
     Of the highest few one is chosen beside which something known good can be shown, so that its story tells both.
     """
-    found = store.find(Finding, order="-score", limit=PAGE, suppressed=False, state=_OPEN)
+    strong = store.find(Finding, order="-score", limit=PAGE, suppressed=False, state=_OPEN)
+    found = [each for each in strong if each.detector != decide.EXPOSURE]
     known = {each.claim for each in store.find(Finding, order="-score", limit=PAGE, suppressed=True)}
     return next((each for each in found if each.claim in known), found[0] if found else None)
 
@@ -106,7 +120,7 @@ def listing(store: Store, query: Query) -> Listing:
     for _ in range(MOST_READ):
         read = store.find(Finding, order=_ORDERS[query.order], after=after, limit=PAGE + 1, **equal)
         for each in read:
-            if each.score < query.least:
+            if each.score < query.least or each.detector == decide.EXPOSURE:  # told to whom they concern alone
                 continue
             if len(kept) == PAGE:
                 return Listing(tuple(kept), kept[-1].id)
@@ -144,6 +158,8 @@ def story(store: Store, id: str, now: datetime, names: Mapping[str, ProtectedNam
     if floods.claim(finding):
         rates = floods.rates(store.lookup("flood_rates", "finding", pa.array([id])))
         return Story(finding, rates=rates, consists_of=floods.consists_of(finding))
+    if finding.detector == decide.EXPOSURE:
+        return Story(finding)
     like = store.find(Finding, order="-score", limit=KNOWN_READ, claim=finding.claim, suppressed=True)
     other = store.find(Finding, order="-score", limit=KNOWN_READ, suppressed=True)
     beside: dict[tuple[str, ...], Finding] = {}  # one for each protected name and why: more would say nothing new

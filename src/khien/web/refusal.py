@@ -15,11 +15,11 @@ from litestar.types import Message, Scope
 from khien import words
 from khien.errors import ConfigError, CustodyError, InputError, RefusedError, TransitionError, UnavailableError
 from khien.web.pages import preferred
-from khien.web.render import Frame
+from khien.web.render import Frame, policy
+from khien.web.shares import CORS
 
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    **policy(),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
@@ -38,21 +38,31 @@ CODES = {  # all others: request
 _log = logging.getLogger(__name__)
 
 
-async def add_headers(message: Message, _scope: Scope) -> None:
+async def add_headers(message: Message, scope: Scope) -> None:
     """Puts them on whatever is answered, errors too; nothing but what says so is kept by the reader's browser."""
     if message["type"] == "http.response.start":
         headers = MutableScopeHeaders.from_message(message)
-        headers.update(HEADERS)
+        for name, value in HEADERS.items():
+            headers.setdefault(name, value)
+        if _is_elsewhere(scope.get("route_handler")):
+            headers.update(CORS)
         headers.setdefault("Cache-Control", "no-store")
 
 
-def same_site(connection: ASGIConnection[Any, Any, Any, Any], _route: BaseRouteHandler) -> None:
+def _is_elsewhere(route: Any) -> bool:
+    """Whether pages of other sites may ask there."""
+    return isinstance(route, BaseRouteHandler) and bool(route.opt.get("elsewhere"))
+
+
+def same_site(connection: ASGIConnection[Any, Any, Any, Any], route: BaseRouteHandler) -> None:
     """A guard: what is sent, and not only read, comes from our own pages or from no page at all.
 
     Fetch Metadata says so where the browser has it. Where it has not, the origin does; with our Referrer-Policy that
     is null even for our own forms, and is refused: such browsers are older than 2023. Programs send neither.
     """
     if connection.scope["type"] != "http" or connection.scope["method"] in ("GET", "HEAD", "OPTIONS"):
+        return
+    if _is_elsewhere(route):
         return
     fetched, origin = connection.headers.get("sec-fetch-site"), connection.headers.get("origin")
     own = origin is None or origin.partition("://")[2] == connection.headers.get("host")
@@ -80,7 +90,7 @@ class Refusals:
             _log.error("%s while answering %s\n%s", type(error).__name__, request.scope["method"], where)
         headers = error.headers if isinstance(error, HTTPException) else None
         _, first, *_ = [*request.scope["path"].split("/"), ""]
-        if first == "api":
+        if first in ("api", "breach"):
             refused: dict[str, object] = {"status_code": status, "detail": detail}
             if isinstance(error, HTTPException) and error.extra:
                 refused["extra"] = error.extra

@@ -1,10 +1,12 @@
 """The site: parts assembled from what they need, and the same from the settings of a parent process."""
 
 import os
+import secrets
 import stat
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
@@ -13,31 +15,61 @@ from litestar.config.allowed_hosts import AllowedHostsConfig
 from litestar.config.compression import CompressionConfig
 from litestar.datastructures import CacheControlHeader, State
 from litestar.di import Provide
+from litestar.exceptions import NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import PathItem
 from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from publicsuffixlist import PublicSuffixList
 
 from khien import words
-from khien.app import machine, registers
+from khien.app import breach, configuration, machine, owners, registers
 from khien.app.configuration import SERVING, Serving
+from khien.app.epochs import Epochs
 from khien.audit import Audit
+from khien.breach.place import FOLDER as BREACH
+from khien.channels.mail.post import Post
 from khien.contracts import Detector, Store
 from khien.errors import ConfigError
-from khien.model import ProtectedName
+from khien.model import Constituent, ProtectedName
 from khien.pipeline.steering import Enrolling, Staffing, Steering
 from khien.pipeline.warn import Triage
-from khien.triage import assets
-from khien.web import api, desk, desk_api, desk_officers, feeds, metrics, notices, pages, reading
+from khien.triage import assets, proofs
+from khien.web import accounts as leaked
+from khien.web import (
+    api,
+    desk,
+    desk_api,
+    desk_officers,
+    feeds,
+    metrics,
+    notices,
+    pages,
+    ranges,
+    reading,
+    shares,
+    wishes,
+)
+from khien.web.accounts import Accounts
 from khien.web.doors import STATE, Doors, caller, keep, officer
 from khien.web.reading import Site
 from khien.web.refusal import Refusals, add_headers, same_site, whole_path
 from khien.web.render import FOLDER, Frame
+from khien.web.wishes import Letters, People
 
 LARGEST_BODY = 64 << 10  # bytes
 
+T = TypeVar("T")
+
 _DAY = 86_400  # seconds for which a browser may keep a file of the static folder
+
+
+class Mounted(NamedTuple):
+    """A raw ASGI application, without the guards and headers of the site, and how OpenAPI describes its paths."""
+
+    app: ASGIApp
+    paths: Mapping[str, PathItem]
 
 
 def create(
@@ -52,12 +84,16 @@ def create(
     public: str = "",
     replay: bool = False,
     contact: str = "",
+    accounts: Accounts | None = None,
+    people: People | None = None,
 ) -> Litestar:
     """The site over a store and a detector of names.
 
     labels: what people call each protected name, by id. hosts: the only values of the header Host that are answered,
     with their ports. audit: where acts of officers are entered. names: what is protected, by id; key, public: as in
     reading.Site. replay: what is shown is dated, and every page says so. contact: where people write who object.
+    accounts: what is answered about stolen accounts, if anything is; people: what holders of addresses are answered,
+    likewise.
     """
     frame = Frame(
         labels=labels,
@@ -71,7 +107,8 @@ def create(
     names = names or {}
     steering = Steering(store, audit, Triage(protected=names))
     enrolling = Enrolling(store, audit, names, assets.Known(names, PublicSuffixList().is_public))
-    site = Site(store, detector, frame, doors, steering, enrolling, Staffing(store, audit), key, public)
+    keys = accounts.shares.published if accounts else None
+    site = Site(store, detector, frame, doors, steering, enrolling, Staffing(store, audit), key, public, keys)
     made = Litestar(
         route_handlers=[
             pages.start,
@@ -79,6 +116,9 @@ def create(
             Router("/api", route_handlers=(*api.ROUTES, *desk_api.ROUTES)),
             Router("/feeds", route_handlers=feeds.ROUTES, include_in_schema=False),
             metrics.metrics,
+            *shares.ROUTES,
+            *leaked.ROUTES,
+            *wishes.ROUTES,
             create_static_files_router("/static", [FOLDER / "static"], cache_control=CacheControlHeader(max_age=_DAY)),
         ],
         dependencies={
@@ -86,6 +126,9 @@ def create(
             "wanted": Provide(pages.wanted, sync_to_thread=False),
             "officer": Provide(officer, sync_to_thread=False),
             "caller": Provide(caller, sync_to_thread=True),
+            "accounts": Provide(lambda: _there(accounts), sync_to_thread=False),
+            "people": Provide(lambda: _there(people), sync_to_thread=False),
+            "shares": Provide(lambda: _there(accounts).shares, sync_to_thread=False),
         },
         allowed_hosts=AllowedHostsConfig(allowed_hosts=list(hosts), www_redirect=False),
         guards=[whole_path, same_site, keep],
@@ -101,6 +144,28 @@ def create(
     )
     made.asgi_handler = _heads(made.asgi_handler)
     return made
+
+
+def _there(what: T | None) -> T:
+    if what is None:
+        raise NotFoundException("stolen accounts are not answered for here")
+    return what
+
+
+def beside(site: Litestar, mounted: Mapping[str, Mounted]) -> ASGIApp:
+    """The site, and before it what is mounted, by how paths begin: Litestar takes longer than that does."""
+    for each in mounted.values():
+        site.openapi_schema.paths = {**(site.openapi_schema.paths or {}), **each.paths}
+    apps = [(begins, _heads(each.app)) for begins, each in mounted.items()]
+
+    async def answered(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            for begins, app in apps:
+                if scope["path"].startswith(begins):
+                    return await app(scope, receive, send)
+        return await site(scope, receive, send)
+
+    return answered
 
 
 def _heads(answer: ASGIApp) -> ASGIApp:
@@ -160,21 +225,54 @@ def told() -> Serving:
         raise ConfigError(f"{SERVING}: {path}: {error}: start the site with khien run or khien replay") from error
 
 
-def serve() -> Litestar:
+def serve() -> ASGIApp:
     """For granian: the site as who started it asks for it."""
     machine.end_with_parent()  # a worker of granian's, whose parent may be killed
     asked = told()
     detector = registers.lookalike(Path(asked.protect) if asked.protect else None)
     names = {each.id: each for each in detector.register.names}
     labels = {each.id: each.label for each in names.values()}
-    host, port = asked.site.address
-    local = (f"localhost:{port}",) if host in ("127.0.0.1", "::1") else ()
-    hosts = (f"[{host}]:{port}" if ":" in host else f"{host}:{port}", *local, *asked.site.hosts)
-    hosts = (*hosts, *filter(None, (urlsplit(asked.site.public).netloc,)))
     store = machine.store(Path(asked.data))
     audit = machine.audit(Path(asked.data))
-    return create(
-        *(store, detector, labels, hosts),
+    site = create(
+        *(store, detector, labels, hosts(asked.site)),
         audit=audit, names=names, key=machine.key(Path(asked.data), machine.NOTICES),
         public=asked.site.public, replay=asked.replay, contact=asked.site.contact,
+        accounts=_accounts(asked, store) if asked.breach.serve else None,
+        people=_people(asked, store) if asked.breach.serve else None,
     )  # fmt: skip
+    return beside(site, _mounted(Path(asked.data), store)) if asked.breach.serve else site
+
+
+def hosts(site: configuration.Site) -> tuple[str, ...]:
+    """The values of the header Host that a site answers."""
+    host, port = site.address
+    local = (f"localhost:{port}",) if host in ("127.0.0.1", "::1") else ()
+    asked = (f"[{host}]:{port}" if ":" in host else f"{host}:{port}", *local, *site.hosts)
+    return (*asked, *filter(None, (urlsplit(site.public).netloc,)))
+
+
+def _accounts(asked: Serving, store: Store) -> Accounts:
+    """What is answered about stolen accounts; who is a constituent, or was named, asks as much as they like."""
+    data = Path(asked.data)
+
+    def known(name: str) -> bool:
+        found = store.load(Constituent, name).get(name)
+        return name in asked.breach.admitted or bool(found and not found.left)
+
+    admits = shares.admitting(machine.key(data, machine.NOTICES), known)
+    return Accounts(store, data / BREACH, shares.Shares.of(Epochs(data, asked.breach), admits))
+
+
+def _people(asked: Serving, store: Store) -> People:
+    """What holders of addresses are answered; without mail none of them can show that they are."""
+    data = Path(asked.data)
+    letters = Letters(msgspec.convert(asked.letters, Post)) if asked.letters else None
+    key, public = machine.key(data, proofs.KEY), bytes.fromhex(asked.wishes)
+    return People(owners.owners(store, data, asked.breach), key, public, letters, machine.clock, secrets.token_bytes)
+
+
+def _mounted(data: Path, store: Store) -> dict[str, Mounted]:
+    """What answers for stolen accounts, but for its pages."""
+    held = ranges.Held(store, breach.place(data), machine.key(data, machine.PADDING))
+    return {ranges.PATH: Mounted(ranges.RangeSite(held), ranges.OPENAPI)}

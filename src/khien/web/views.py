@@ -3,17 +3,19 @@
 from bisect import bisect
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from statistics import median
 from typing import NamedTuple, get_args
 
 import msgspec
 import pyarrow as pa
 
 from khien import canon, schema, words
+from khien.breach.ranges import PUBLIC
 from khien.contracts import Detector
 from khien.errors import ObservableError
 from khien.model import Evidence, Finding, Reason, State
 from khien.pipeline import standing
-from khien.triage import life
+from khien.triage import decide, life
 from khien.web import floods
 
 MOST_BINS = 60  # bars of a chart: more are too thin to see on a telephone
@@ -141,6 +143,38 @@ def _edges(first: date, last: date) -> Iterator[Iterator[date]]:
 
 
 NOBODY_TOLD = standing.Told()
+FEWEST = 10  # people: of fewer no number is said, as it may point at one of them
+
+
+class Leaks(msgspec.Struct, frozen=True):
+    """What is held of what leaked.
+
+    passwords: distinct ones, at least: ours and those that others publish overlap; accounts: once for each collection
+    they are in, null for some but fewer than FEWEST; collections: those whose day of deletion has not come; seconds:
+    the median from the first sign of a constituent's accounts until a channel had the notice, null where there is none
+    lately; of: so many notices.
+    """
+
+    passwords: int = 0
+    accounts: int | None = 0
+    collections: int = 0
+    seconds: float | None = None
+    of: int = 0
+
+
+NOTHING_HELD = Leaks()
+
+
+def leaks(held: Mapping[str, int], collections: int, waited: Sequence[float]) -> Leaks:
+    """held: entries of holdings, by what they are; waited: seconds until each of the latest notices was out."""
+    accounts = sum(count for name, count in held.items() if name.startswith("accounts-"))
+    return Leaks(
+        passwords=max(held.get(each, 0) for each in ("sha1", PUBLIC.format("sha1"))),
+        accounts=None if 0 < accounts < FEWEST else accounts,
+        collections=collections,
+        seconds=median(waited) if waited else None,
+        of=len(waited),
+    )
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -148,6 +182,7 @@ class Picture(msgspec.Struct, frozen=True):
 
     names: looked at; findings, known: raised, and raised but known good; looked_at, dismissed: findings a person
     decided about, and found to be none; first, last: days they were first seen on; told: how soon and rightly.
+    leaks: what is held of what leaked.
     """
 
     names: int
@@ -161,6 +196,7 @@ class Picture(msgspec.Struct, frozen=True):
     last: date | None
     floods: floods.Tile
     told: standing.Told
+    leaks: Leaks
 
 
 def picture(
@@ -169,14 +205,15 @@ def picture(
     flooded: Mapping[tuple[str, State], int],
     latest: Sequence[Finding],
     told: standing.Told = NOBODY_TOLD,
+    leaks: Leaks = NOTHING_HELD,
 ) -> Picture:
     """counts: findings by detector, day, state and whether they are suppressed, as Store.count gives them; flooded,
-    latest: as floods.tile takes them; told: as standing.told has it."""
+    latest: as floods.tile takes them; told: as standing.told has it; leaks: as the function of that name makes it."""
     days: dict[date, int] = {}
     states: dict[State, int] = dict.fromkeys(STATES, 0)
     known = 0
     for (detector, at, state, suppressed), count in counts.items():
-        if detector == floods.DETECTOR:
+        if detector in (floods.DETECTOR, decide.EXPOSURE):
             continue
         if suppressed:
             known += count
@@ -195,6 +232,7 @@ def picture(
         last=max(days, default=None),
         floods=floods.tile(flooded, latest),
         told=told,
+        leaks=leaks,
     )
 
 

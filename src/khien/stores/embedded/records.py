@@ -206,6 +206,13 @@ def put(connection: apsw.Connection, kind: Kind, records: Sequence[Record]) -> N
     )
 
 
+def remove(connection: apsw.Connection, kind: Kind, records: Sequence[Record]) -> None:
+    """Inside a transaction, likewise: of these ids there is no record any more."""
+    column = kind.columns["id"]
+    ids = ((column.kept(getattr(record, column.name)),) for record in records)
+    connection.executemany(f'DELETE FROM "{kind.name}" WHERE id = ?', ids)
+
+
 def load(connection: apsw.Connection, record: type[R], ids: Sequence[str]) -> dict[str, R]:
     """The records of these ids that are there."""
     kind = kind_of(record)

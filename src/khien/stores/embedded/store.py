@@ -125,6 +125,7 @@ class Embedded:
         self,
         *kept: Record,
         landed: Sequence[Landed] = (),
+        gone: Sequence[Record] = (),
         cursor: tuple[str, bytes] | None = None,
         expect: int | None = None,
     ) -> int:
@@ -136,10 +137,11 @@ class Embedded:
         with self._files, self._saving(expect) as connection:
             for table in dict.fromkeys(table for table, _ in ids):
                 self._show(connection, table, {id_: each for (of, id_), each in staged.items() if of == table})
-            for kind in dict.fromkeys(type(record) for record in kept):
+            for kind in dict.fromkeys(type(record) for record in (*kept, *gone)):
                 ready = records.kind_of(kind)
                 records.prepare(connection, ready)
                 records.put(connection, ready, [record for record in kept if type(record) is kind])
+                records.remove(connection, ready, [record for record in gone if type(record) is kind])
             if cursor is not None:
                 connection.execute("INSERT OR REPLACE INTO _cursors VALUES (?, ?)", cursor)
             version: int = value_of(connection, "UPDATE _place SET version = version + 1 RETURNING version")

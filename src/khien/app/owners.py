@@ -1,0 +1,26 @@
+"""The accounts of people on this machine: found under each key there is, for who has shown that one is theirs."""
+
+import secrets
+from pathlib import Path
+
+import msgspec
+
+from khien.app import breach
+from khien.app.configuration import Breach
+from khien.app.epochs import Epochs
+from khien.breach.exposed import ACCOUNT
+from khien.contracts import Store
+from khien.pipeline.owners import Owners
+
+
+def owners(store: Store, data: Path, settings: Breach) -> Owners:
+    """What they may do. UnavailableError, of each act: another holder of a share of a key is away."""
+
+    def found(spelled: bytes) -> dict[int, bytes]:
+        epochs = (
+            Epochs(data, msgspec.structs.replace(settings, epoch=each)) for each in Epochs(data, settings).begun()
+        )
+        keyed = (each.keyed(secrets.token_bytes) for each in epochs)
+        return {each.epoch: each.outputs([spelled])[0][:ACCOUNT] for each in keyed}
+
+    return Owners(store, breach.place(data), found)

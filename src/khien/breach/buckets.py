@@ -1,0 +1,286 @@
+"""Kernels of the digest table: a bit vector says how many digests begin with each 24 bits; rows hold what is behind.
+
+Digests are sorted and counted from 0. Digest i, in bucket b (its first 24 bits as a number), is the bit i + b, set;
+what is not set ends a bucket (Elias, Efficient storage and retrieval by content and address of static files, 1974;
+Fano, 1971). ``bases`` has for each 16 buckets how many digests come before them, so that a look-up begins at a bit near
+its bucket. A row is the rest of its digest behind 24 bits, and one octet: its count, or LARGE, and then its number and
+its count are in ``large``, in order. Behind the last row there is as much again that may be read.
+"""
+
+import numpy as np
+
+from khien.breach.rows import COUNT, compared, number
+from khien.compiled import inner, kernel
+
+BUCKET = 3  # octets that say the bucket
+BUCKETS = 1 << 24
+GROUP = 16  # buckets for each base
+GROUPS = BUCKETS // GROUP
+LARGE = 255
+SPARE = 8  # octets behind the last bit that a look-up may read
+TOGETHER = 64  # queries of a batch that wait for memory at once
+SCRATCH = 3 * TOGETHER
+
+_SHIFT = 4  # of GROUP
+_WINDOW = 56  # bits that are looked at together: no sum of them spoils a sign
+_ALL = (1 << _WINDOW) - 1
+_ONES = 0x01010101010101  # one in each of their octets
+_HIGHS = 0x80808080808080
+_FEW = 8  # rows of a bucket that are looked through; more are halved
+
+PLACES = np.array(
+    [[([n for n in range(8) if octet >> n & 1] + [0] * 8)[rank] for rank in range(8)] for octet in range(256)], np.uint8
+)  # where an octet's set bits are, by rank
+
+
+@inner
+def _window(bits, at):
+    """The bits from a place on, the first is the lowest."""
+    octet = at >> 3
+    return (
+        (
+            np.int64(bits[octet])
+            | np.int64(bits[octet + 1]) << 8
+            | np.int64(bits[octet + 2]) << 16
+            | np.int64(bits[octet + 3]) << 24
+            | np.int64(bits[octet + 4]) << 32
+            | np.int64(bits[octet + 5]) << 40
+            | np.int64(bits[octet + 6]) << 48
+            | np.int64(bits[octet + 7]) << 56
+        )
+        >> (at & 7)
+    ) & _ALL
+
+
+@inner
+def _set(window):
+    """How many bits are set: a loop that the compiler knows, and makes one instruction of."""
+    n = np.int64(0)
+    while window != 0:
+        window &= window - 1
+        n += 1
+    return n
+
+
+@inner
+def _place(window, rank, places):
+    """Where the bit of a rank is among those set (Vigna, Broadword implementation of rank/select queries, 2008)."""
+    sums = window - ((window >> 1) & 0x55555555555555)
+    sums = (sums & 0x33333333333333) + ((sums >> 2) & 0x33333333333333)
+    sums = (sums + (sums >> 4)) & 0x0F0F0F0F0F0F0F  # bits set in each octet
+    sums += (sums << 8) & _ALL
+    sums += (sums << 16) & _ALL
+    sums = (sums + (sums << 32)) & _ALL  # up to the end of each octet
+    skipped = _set((((rank * _ONES) | _HIGHS) - sums) & _HIGHS) << 3  # octets up to whose end no more than rank are set
+    rank -= ((sums << 8) >> skipped) & 255
+    return skipped + np.int64(places[((window >> skipped) & 255) * 8 + rank])
+
+
+@inner
+def _far(bits, entries, at, left, places):
+    """The bit behind so many ends from a place on, and how many bits are set from there to the next end."""
+    limit = entries + BUCKETS
+    while left > 0 and at < limit:
+        ends = ~_window(bits, at) & _ALL
+        there = _set(ends)
+        if there < left:
+            at += _WINDOW
+            left -= there
+        else:
+            at += _place(ends, left - 1, places) + 1
+            left = np.int64(0)
+    end = at
+    while end < limit and _window(bits, end) == _ALL:
+        end += _WINDOW
+    window = ~_window(bits, min(end, limit))
+    return at, end - at + _set((window & -window) - 1)
+
+
+@inner
+def _near(bases, entries, bucket):
+    """The bit from which on a bucket is looked for."""
+    group = bucket >> _SHIFT
+    return min(np.int64(bases[group]), entries) + (group << _SHIFT)
+
+
+@inner
+def _bounds(bits, places, entries, bucket, at):
+    """How many digests come before a bucket that is looked for from a bit on, and how many are in it.
+
+    What a damaged file says is bounded, so that no look-up leaves it.
+    """
+    left = bucket & (GROUP - 1)
+    ends = ~_window(bits, at) & _ALL
+    if _set(ends) > left:
+        place = _place((ends << 1 | 1) & _ALL, left, places)  # the end before a group is as good as those in it
+        at += place
+        ends >>= place
+        length = _set((ends & -ends) - 1)
+    else:
+        at, length = _far(bits, entries, at, left, places)
+    begin = max(min(at - bucket, entries), 0)
+    return begin, min(length, entries - begin)
+
+
+@inner
+def _same(rows, at, digest, wanted, rest):
+    """Whether rest octets (16 > rest > 8, or 17) are equal: three words that overlap are compared at once."""
+    middle, last = min(8, rest - 8), rest - 8
+    return (
+        (number(rows, at) ^ number(digest, wanted))
+        | (number(rows, at + middle) ^ number(digest, wanted + middle))
+        | (number(rows, at + last) ^ number(digest, wanted + last))
+    ) == 0
+
+
+@inner
+def _within(rows, rest, low, length, digest, wanted):
+    """The row that holds a digest's rest, among so many from low on; -1: none does."""
+    stride = rest + 1
+    while length > _FEW:
+        half = length >> 1
+        if compared(rows, (low + half) * stride, digest, wanted, rest) <= 0:
+            low += half
+            length -= half
+        else:
+            length = half
+    found = np.int64(-1)
+    for row in range(low, low + length):
+        if _same(rows, row * stride, digest, wanted, rest):
+            found = np.int64(row)
+    return found
+
+
+@inner
+def _large(large, larger, row):
+    """A large count."""
+    low, high = np.int64(0), np.int64(larger)
+    while low < high:
+        middle = (low + high) >> 1
+        if large[2 * middle] < row:
+            low = middle + 1
+        else:
+            high = middle
+    return np.int64(large[2 * low + 1]) if low < larger and large[2 * low] == row else np.int64(LARGE)
+
+
+@inner
+def _counted(rows, rest, large, larger, row):
+    """The count of a row."""
+    count = np.int64(rows[row * (rest + 1) + rest])
+    return _large(large, larger, row) if count == LARGE else count
+
+
+@inner
+def bucket_of(digest, at):
+    return np.int64(digest[at]) << 16 | np.int64(digest[at + 1]) << 8 | np.int64(digest[at + 2])
+
+
+@inner
+def look_up(rows, entries, rest, bits, bases, places, large, larger, digest, at):
+    """The count of the digest that stands there; 0: it is not in the table."""
+    bucket = bucket_of(digest, at)
+    begin, length = _bounds(bits, places, entries, bucket, _near(bases, entries, bucket))
+    row = _within(rows, rest, begin, length, digest, at + BUCKET)
+    return _counted(rows, rest, large, larger, row) if row >= 0 else np.int64(0)
+
+
+@kernel("i8", "u1*", "i8", "i8", "u1*", "u4*", "u1*", "i8*", "i8", "u1*")
+def count(rows, entries, rest, bits, bases, places, large, larger, digest):
+    """The count of one digest; 0: it is not in the table."""
+    return look_up(rows, entries, rest, bits, bases, places, large, larger, digest, 0)
+
+
+@kernel("i8", "u1*", "i8", "i8", "u1*", "u4*", "u1*", "i8*", "i8", "u1*", "i8", "i8*", "i8*")
+def counts(rows, entries, rest, bits, bases, places, large, larger, digests, n, scratch, out):
+    """The counts of n digests, in stages: while some are computed, the memory that others need is on its way."""
+    width, stride = rest + BUCKET, rest + 1
+    for first in range(0, n, TOGETHER):
+        size = min(TOGETHER, n - first)
+        for each in range(size):
+            scratch[each] = _near(bases, entries, bucket_of(digests, (first + each) * width))
+        for each in range(size):
+            scratch[TOGETHER + each] = _window(bits, scratch[each])
+        for each in range(size):
+            bucket = bucket_of(digests, (first + each) * width)
+            begin, length = _bounds(bits, places, entries, bucket, scratch[each])
+            scratch[each] = begin if length > 0 else 0
+            scratch[TOGETHER + each] = length
+        for each in range(size):
+            at = scratch[each] * stride
+            scratch[2 * TOGETHER + each] = np.int64(rows[at]) + np.int64(rows[at + stride])
+        for each in range(size):
+            at, low, length = (first + each) * width + BUCKET, scratch[each], scratch[TOGETHER + each]
+            row = np.int64(-1)  # without a branch for all but a few
+            if (length > 1) & _same(rows, (low + 1) * stride, digests, at, rest):
+                row = low + 1
+            if (length > 0) & _same(rows, low * stride, digests, at, rest):
+                row = low
+            if length > 2:
+                row = _within(rows, rest, low, length, digests, at)
+            scratch[each] = row
+        for each in range(size):
+            row = scratch[each]
+            found = np.int64(rows[max(row, 0) * stride + rest]) if row >= 0 else np.int64(0)
+            out[first + each] = _large(large, larger, row) if found == LARGE else found
+    return 0
+
+
+@kernel("i8", "i8", "u1*", "u4*", "u1*", "i8", "i8", "i8*")
+def span(entries, bits, bases, places, first, last, out):
+    """out: how many digests come before a bucket, and how many before the end of another."""
+    begin, length = _bounds(bits, places, entries, np.int64(first), _near(bases, entries, np.int64(first)))
+    out[0] = begin
+    begin, length = _bounds(bits, places, entries, np.int64(last), _near(bases, entries, np.int64(last)))
+    out[1] = begin + length
+    return 0
+
+
+@kernel("i8", "u1*", "i8", "i8", "i8", "u1*", "i8", "i8*", "i8", "i8*", "u1*", "i8*")
+def unfold(rows, first, n, rest, bits, entries, large, larger, bucket, digests, out):
+    """n digests, of which the first is in rows, and their counts. first: how many come before them in the table;
+    bucket[0]: that of the digest before, or an earlier one; afterwards that of the last.
+    """
+    now = bucket[0]
+    for each in range(n):
+        bit = first + each + now
+        while bit < entries + BUCKETS and not (bits[bit >> 3] >> (bit & 7)) & 1:
+            now += 1
+            bit += 1
+        at = each * (rest + BUCKET)
+        digests[at] = (now >> 16) & 255
+        digests[at + 1] = (now >> 8) & 255
+        digests[at + 2] = now & 255
+        for octet in range(rest):
+            digests[at + BUCKET + octet] = rows[each * (rest + 1) + octet]
+        out[each] = np.int64(rows[each * (rest + 1) + rest])
+        if out[each] == LARGE:
+            out[each] = _large(large, larger, first + each)
+    bucket[0] = now
+    return 0
+
+
+@kernel("i8", "u1*", "i8", "i8", "i8", "i8*", "u1*", "u1*", "u4*", "i8*")
+def fold(entries, n, rest, first, group, rows, bits, bases, large):
+    """Lays down n sorted entries (digest, count); answers how many of the counts are large.
+
+    first: how many entries came before; group[0]: the first group whose base is not known yet.
+    """
+    larger = 0
+    for each in range(n):
+        at = each * (rest + BUCKET + COUNT)
+        bucket = bucket_of(entries, at)
+        bit = first + each + bucket
+        bits[bit >> 3] |= 1 << (bit & 7)
+        while group[0] <= bucket >> _SHIFT:
+            bases[group[0]] = first + each
+            group[0] += 1
+        for octet in range(rest):
+            rows[each * (rest + 1) + octet] = entries[at + BUCKET + octet]
+        times = number(entries, at + BUCKET + rest)
+        rows[each * (rest + 1) + rest] = min(times, LARGE)
+        if times >= LARGE:
+            large[2 * larger] = first + each
+            large[2 * larger + 1] = times
+            larger += 1
+    return larger

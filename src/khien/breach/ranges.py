@@ -1,0 +1,209 @@
+"""Answers to the first 20 bits of a digest, as Pwned Passwords writes them: whoever asks says no more than these.
+
+A row is ``SUFFIX:COUNT``, the suffix in upper-case hex; CRLF stands between rows, and none behind the last.
+
+Padding hides from who sees only how long an answer is which prefix was asked for. Padded answers of a table are all of
+one length, to the octet: rows of count 0 stand among the others, and some of them say ``00``, since counts of several
+digits leave a rest that no whole row fills. That length holds a bucket of mean + 6 standard deviations, which of
+2**20 buckets of a hash one in a thousand tables exceeds by one; what is longer goes to the next length. Rows follow
+from a key and the prefix, so that asking twice tells nothing more, and an answer can be kept.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from khien.breach.place import Place
+from khien.breach.rows import COUNT
+from khien.breach.sorting import merged
+from khien.breach.table import NTLM, SHA1, Table
+from khien.compiled import inner, kernel
+from khien.contracts import Store
+
+PUBLIC = "public-{}"  # the holding of what others publish, by mode: a list of its own, replaced as theirs is
+MODES = {"sha1": SHA1, "ntlm": NTLM}  # as ``?mode=`` has them, to octets of a digest
+PREFIXES = 1 << 20
+DIGITS = 5  # of a prefix, in hex
+
+LEAST = 800  # rows of a padded answer, as upstream's least
+_STEP = 100  # rows
+_DEVIATIONS = 6
+_AROUND = 4  # octets of a row beside its suffix, where its count is of one digit
+_LONG = 2  # further digits of a count, on average: more than was ever met
+_MOST = (1 << 63) - 1  # a count: what is more stands as this
+_LONGEST = 1 + 19 + 2  # octets of a row behind its digits: a colon, a count below 2**63, the line's end
+
+
+_PAIRS = np.frombuffer(b"".join(b"%02X" % octet for octet in range(256)), np.uint8)
+_PAIRS_AT = int(_PAIRS.ctypes.data)
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """The answers of tables of one width, whose counts are added; at most two. key: of the padding, 32 octets."""
+
+    tables: tuple[Table, ...]
+    width: int
+    key: bytes = field(repr=False)
+
+    @cached_property
+    def generation(self) -> str:
+        """Names what the answers are made of: others where a table is another."""
+        return "-".join(each.path.name[-16:] for each in self.tables) or "none"
+
+    def body(self, prefix: int) -> bytes:
+        """The rows of a prefix; where there are none one of count 0: Pwned Passwords always has some, and a few of its
+        clients fail at an answer without any."""
+        held = self._held(prefix)
+        if not any(len(counts) for _, counts in held):
+            held = [(self._made(prefix, 1), np.zeros(1, np.int64))]
+        return self._text(held, DIGITS)[:-2]
+
+    def padded(self, prefix: int) -> bytes:
+        """The rows of a prefix among rows of count 0."""
+        held = self._held(prefix)
+        more, longer = self._missing(len(self._text(held, DIGITS)))
+        counts = np.zeros(more, np.int64)
+        counts[:longer] = -1
+        rows = self._made(prefix, more)
+        order = np.argsort(rows[:, 2:10].copy().view(">u8")[:, 0], kind="stable")
+        return self._text([*held, (rows[order], counts[order])], DIGITS)[:-2]
+
+    def batches(self, scratch: Path) -> Iterator[tuple[Any, Any]]:
+        """All digests in order uint8[n, width] and their counts int64[n]. scratch: a folder, for a moment.
+
+        CustodyError, behind the last batch: a table is damaged.
+        """
+        entries = [_entries(each) for each in self.tables]
+        for rows in merged((), self.width + COUNT, scratch=scratch, counted=True, beside=entries):
+            counts = np.ascontiguousarray(rows[:, self.width :]).view(">i8")[:, 0].astype(np.int64)
+            yield np.ascontiguousarray(rows[:, : self.width]), counts
+
+    def lines(self, digests: Any, counts: Any) -> bytes:
+        """A batch as lines ``HASH:COUNT``, CRLF behind each."""
+        return self._text([(digests, counts)], 0)
+
+    def _held(self, prefix: int) -> list[tuple[Any, Any]]:
+        return [each.range(prefix) for each in self.tables]
+
+    def _missing(self, length: int) -> tuple[int, int]:
+        """How many rows of count 0 an answer of a length lacks, and how many of them say ``00``."""
+        row = 2 * self.width - DIGITS + _AROUND
+        mean = sum(each.entries for each in self.tables) / PREFIXES
+        filled = (mean + _DEVIATIONS * sqrt(mean)) * (row + _LONG) / row
+        wanted = max(LEAST, -int(-filled // _STEP) * _STEP)
+        while True:
+            rows, rest = divmod(wanted * row - length, row)
+            if rows >= rest:
+                return rows, rest
+            wanted += _STEP
+
+    def _made(self, prefix: int, count: int) -> Any:
+        """Rows that nobody tells from digests who has not the key (SHAKE128 over key, width and prefix)."""
+        secret = self.key + bytes((self.width,)) + prefix.to_bytes(3, "big")
+        rows = np.frombuffer(hashlib.shake_128(secret).digest(count * self.width), np.uint8)
+        rows = rows.reshape(count, self.width).copy()
+        rows[:, 0], rows[:, 1] = prefix >> 12, prefix >> 4 & 255
+        rows[:, 2] = (prefix & 15) << 4 | rows[:, 2] & 15
+        return rows
+
+    def _text(self, lists: list[tuple[Any, Any]], skip: int) -> bytes:
+        """Lists of rows as one, without the first digits, a line each. Of three lists at most."""
+        if not lists:
+            return b""
+        rows, counts = lists[0] if len(lists) == 1 else map(np.concatenate, zip(*lists, strict=True))
+        first, *more = (len(each) for each, _ in lists)
+        out = np.empty(len(counts) * (2 * self.width - skip + _LONGEST), np.uint8)
+        second = first + more[0] if more else first
+        written = _write(
+            *(rows.ctypes.data, counts.ctypes.data, first, second, len(counts)),
+            *(self.width, skip, _PAIRS_AT, out.ctypes.data),
+        )
+        return out[:written].tobytes()
+
+
+def opened(place: Place, store: Store, mode: str, key: bytes, before: Ranges | None = None) -> Ranges:
+    """The ranges of what is held now, ours and what others publish. mode: of MODES; key: of the padding; before: what
+    was opened earlier, and is the answer where nothing has changed.
+
+    CustodyError: a table is gone or damaged.
+    """
+    held = [place.holding(store, each) for each in (mode, PUBLIC.format(mode))]
+    paths = [place.path(each) for each in held if each]
+    if before and [each.path for each in before.tables] == paths:
+        return before
+    return Ranges(tuple(map(Table.open, paths)), MODES[mode], key)
+
+
+def _entries(table: Table) -> Iterator[Any]:
+    for digests, counts in table.batches():
+        yield np.hstack([digests, counts.astype(">i8").view(np.uint8).reshape(-1, COUNT)])
+
+
+@inner
+def _compare(rows, one, other, width):
+    """Below, at or above 0 as a row is to another."""
+    for octet in range(2, width):  # they share the first 20 bits
+        difference = np.int64(rows[one * width + octet]) - np.int64(rows[other * width + octet])
+        if difference != 0:
+            return difference
+    return np.int64(0)
+
+
+@inner
+def _decimal(number, out, at):
+    """Writes a count, below 0 as ``00``; answers where it ends."""
+    digits = 2 if number < 0 else 1
+    rest = number // 10 if number > 9 else 0
+    while rest > 0:
+        digits += 1
+        rest //= 10
+    rest = max(number, 0)
+    for place in range(at + digits - 1, at - 1, -1):
+        out[place] = 48 + rest % 10
+        rest //= 10
+    return at + digits
+
+
+@kernel("i8", "u1*", "i8*", "i8", "i8", "i8", "i8", "i8", "u1*", "u1*")
+def _write(rows, counts, first, second, end, width, skip, pairs, out):
+    """Merges three sorted lists of rows, [0, first), [first, second) and [second, end), into lines of text; counts of
+    rows that are equal are added. Answers how long the text is."""
+    one, two, three, at = np.int64(0), first, second, np.int64(0)
+    while one < first or two < second or three < end:
+        least = one if one < first else two if two < second else three
+        if one < first and two < second and _compare(rows, two, least, width) < 0:
+            least = two
+        if least != three and three < end and _compare(rows, three, least, width) < 0:
+            least = three
+        count = counts[least]
+        if one < first and least == one:
+            one += 1
+            if two < second and _compare(rows, two, least, width) == 0:
+                count = counts[two] + min(count, _MOST - counts[two])
+                two += 1
+        elif two < second and least == two:
+            two += 1
+        else:
+            three += 1
+        place = least * width + (skip >> 1)
+        if skip & 1:
+            out[at] = pairs[2 * np.int64(rows[place]) + 1]
+            at += 1
+            place += 1
+        for octet in range(place, (least + 1) * width):
+            pair = 2 * np.int64(rows[octet])
+            high, low = pairs[pair], pairs[pair + 1]  # both before either is written: then it is one step
+            out[at], out[at + 1] = high, low
+            at += 2
+        out[at] = 58
+        at = _decimal(count, out, at + 1)
+        out[at], out[at + 1] = 13, 10
+        at += 2
+    return at

@@ -1,0 +1,1 @@
+"""What leaked, from files: read into memory, and never anywhere else."""
