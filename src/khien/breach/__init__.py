@@ -1,1 +1,1 @@
-"""Stolen accounts: rows of dumps, hashes, files of digests, ranges, VOPRF. Free of input and output but mapped files."""
+"""Stolen accounts: rows of dumps, hashes, files of digests, ranges, VOPRF. Pure but for mapped files."""

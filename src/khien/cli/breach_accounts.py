@@ -1,4 +1,4 @@
-"""``khien breach check``, ``rotate``, ``share`` and ``hold``: ask whether something leaked; the keys, and who has them."""
+"""``khien breach check``, ``rotate``, ``share``, ``hold``: ask whether something leaked; keys, and who has them."""
 
 import hashlib
 import os
