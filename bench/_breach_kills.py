@@ -20,6 +20,7 @@ from _rows import Bar, Row
 
 from khien.app import breach, machine
 from khien.app.epochs import Epochs
+from khien.breach.place import KEY
 from khien.model import Collection, Holding
 
 BAR = Bar(1, "share of imports alike")
@@ -63,7 +64,7 @@ def _given(scratch: Path, rows: int) -> None:
             "purpose": "to see",
         }
         store.save(msgspec.convert(told | {"at": now, "until": date(now.year + 1, 1, 1)}, Collection))
-    breach.place(data)
+    machine.key(data, KEY)
     Epochs(data, breach.settings()).begin(1)
     shutil.copytree(data, scratch / "whole")
     with (scratch / "combo.txt").open("w", encoding="utf-8") as file:

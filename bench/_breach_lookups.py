@@ -72,8 +72,8 @@ def _ours(held: Table, digests: Any, expected: Any, few: list[bytes]) -> Iterato
     n = len(digests)
     assert (held.counts(digests) == expected).all()
     assert [held.count(each) for each in few] == expected[: len(few)].tolist()
-    assert one_by_one(*held._parts, digests, n) == expected.sum()
-    rate, how = measured(lambda: one_by_one(*held._parts, digests, n), n)
+    assert one_by_one(*held.parts, digests, n) == expected.sum()
+    rate, how = measured(lambda: one_by_one(*held.parts, digests, n), n)
     yield Row(
         "single look-ups, within a kernel", SINGLE, rate, f"{rate / 1e6:.2f} M/s", f"each waits for the last; {how}"
     )

@@ -73,7 +73,7 @@ def filled(data: Path) -> Ranges:
         place = breach.place(data)
         run = data / "made.run"
         sorting.write_run(run, rows, counted=True)
-        made = table.build(place.folder, "sha1", table.SHA1, [run], counted=True)
+        made = table.build(place.folder, "sha1", table.SHA1, [run])
         run.unlink()
         store.save(Holding(id="sha1", file=made.name, entries=len(rows), at=machine.clock()))
         return opened(place, store, "sha1", machine.key(data, machine.PADDING))

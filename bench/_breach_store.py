@@ -88,7 +88,7 @@ def build(folder: Path) -> dict[str, Any]:
     """The table of all runs."""
     runs = sorted(folder.glob("*.run"))
     begun, used = time.perf_counter(), time.process_time()
-    path = table.build(folder, "sha1", SHA1, runs, counted=True)
+    path = table.build(folder, "sha1", SHA1, runs)
     wall, cpu = time.perf_counter() - begun, time.process_time() - used
     status = Path("/proc/self/status").read_text()
     peak = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))

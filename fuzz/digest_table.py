@@ -57,9 +57,9 @@ class Damaged:
         with tempfile.TemporaryDirectory() as folder:
             run = Path(folder) / "run"
             write_run(run, rows, counted=True)
-            table = Table.open(build(Path(folder), "sha1", SHA1, [run], counted=True))
-        # behind the rows a file goes on: a row of it may be read
-        self.rows = np.concatenate([table._rows, table._bits[:18]])
+            table = Table.open(build(Path(folder), "sha1", SHA1, [run]))
+        # behind the rows a file goes on: five rows of it may be read
+        self.rows = np.concatenate([table._rows, table._bits[: 5 * 18]])
         self.bits, self.bases, self.large = (each.copy() for each in (table._bits, table._bases, table._large))
         self.entries, self.known = table.entries, rows[:, :SHA1]
         self.sections = (self.rows, self.bits, self.bases.view(np.uint8), self.large.view(np.uint8))
@@ -69,8 +69,9 @@ class Damaged:
         rest, larger, places = SHA1 - buckets.BUCKET, len(self.large) // 2, buckets.PLACES
         parts = (self.rows, self.entries, rest, self.bits, self.bases, places, self.large, larger)
         out = np.zeros(len(digests), np.int64)
-        scratch, found = np.zeros(buckets.SCRATCH, np.int64), np.zeros(2, np.int64)
-        buckets.counts(*parts, digests, len(digests), scratch, out)
+        waiting, found = np.zeros(3 * buckets.TOGETHER, np.int64), np.zeros(2, np.int64)
+        starts, order = np.zeros(buckets.PARTS + 1, np.int64), np.zeros(len(digests), np.int32)
+        buckets.counts(*parts, digests, len(digests), waiting, starts, order, out)
         for digest, count in zip(digests, out, strict=True):
             assert buckets.count(*parts, digest) == count, "one at a time another count"
             first = int.from_bytes(digest[:3].tobytes(), "big") // 16 * 16

@@ -9,12 +9,17 @@ back a block for ever: read again to its end, it is used up.
 
 import sys
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import atheris
 import numpy as np
 
-from khien.breach import accounts, leaked, lines, objects, reference, sheets, stealer
+from khien.breach import accounts, leaked, lines, objects, sheets, stealer
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.breach import reference
 
 for _each in (
     reference.combination, reference._split, reference._address_first, reference._url_end, reference._path_end,

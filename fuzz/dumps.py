@@ -12,12 +12,15 @@ from functools import partial
 import atheris
 
 # What kernels are made of cannot be watched: instrumented code does not compile.
-_KERNELS = ("accounts", "digests", "hashlist", "leaked", "lines", "objects", "pairs", "rows", "sheets", "stealer")
+_KERNELS = (
+    "accounts buckets digests hashlist leaked lines objects octets pairs rounds rows sheets siphash stealer turned"
+).split()
 _COMPILED = [f"khien.breach.{name}" for name in _KERNELS]
 
 with atheris.instrument_imports(include=["khien"], exclude=["khien.compiled", *_COMPILED]):
+    from khien.breach.table import WIDTHS
     from khien.errors import FormatError
-    from khien.sources.dumps.forms import HASHES, recognised
+    from khien.sources.dumps.forms import seen
     from khien.sources.dumps.hashes import Hashes
     from khien.sources.dumps.source import Dumps
 
@@ -31,8 +34,8 @@ def test_one_input(form: str, file: int, content: bytes) -> None:
     os.ftruncate(file, 0)
     os.pwrite(file, content[1:] + _PLANTED, 0)
     try:
-        seen = form or recognised(path, "") or ""
-        kind = partial(Hashes, form=seen) if seen in HASHES else partial(Dumps, form=form)
+        met = seen(path, "", form).form
+        kind = partial(Hashes, form=met) if met in WIDTHS else partial(Dumps, form=form)
         for page in kind(path=path, key=bytes(16), page_bytes=page_bytes).read(None):
             page.rows.validate(full=True)
             assert _PLANTED.decode() not in str(page.skipped and page.skipped.to_pylist()), "a row is told"

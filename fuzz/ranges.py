@@ -36,7 +36,7 @@ class _Held:
         rows = np.zeros((2, 28), np.uint8)
         rows[1, :20], rows[:, 27] = 255, 1
         sorting.write_run(_FOLDER / "run", rows, counted=True)
-        made = table.Table.open(table.build(_FOLDER, "sha1", 20, [_FOLDER / "run"], counted=True))
+        made = table.Table.open(table.build(_FOLDER, "sha1", 20, [_FOLDER / "run"]))
         self.ranges = Ranges((made,), 20, bytes(32))
 
     def of(self, _mode: str) -> Ranges:

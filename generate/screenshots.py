@@ -3,7 +3,6 @@
 python3 generate/screenshots.py
 """
 
-import hashlib
 import shutil
 import socket
 import sys
@@ -14,14 +13,12 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from khien import schema
-from khien.app import machine, parts, registers
-from khien.app.breach import place
+from khien.app import machine, made_up, parts, registers
 from khien.app.configuration import Site
 from khien.cli import serve
 from khien.contracts import Store
 from khien.model import Asset, Constituent, Finding, Hearing, Notice, Proof
 from khien.pipeline import collect
-from khien.pipeline.passwords import Publishing
 from khien.pipeline.warn import Triage
 from khien.triage import life, tokens
 
@@ -35,10 +32,9 @@ SHOTS = {  # file to page, width and height in pixels, colours
     "telephone-en": ("en/", 360, 740, "dark"),
 }
 CHECKS = {
-    "check-vi": ("vi/check", 1000, 1130, "light"),
-    "check-en": ("en/check", 1000, 1130, "light"),
+    "check-vi": ("vi/check", 1000, 1960, "light"),
+    "check-en": ("en/check", 1000, 1960, "light"),
 }
-PASSWORD, TIMES = "P@ssw0rd", 51_259  # a made number
 NOTICES = {
     "notice-vi": ("vi/notices/{id}", 1000, 1250, "light"),
     "notice-en": ("en/notices/{id}", 1000, 1250, "light"),
@@ -55,6 +51,7 @@ def main() -> None:
         with machine.store(Path(folder)) as store:
             for feed in parts.samples():
                 collect.collect(feed, machine.engine(), store, machine.clock())
+            made_up.leak(store, Path(folder))
             (finding, *_) = [
                 *store.find(Finding, order="-score", limit=1, suppressed=False, claim=BRAND),
                 *store.find(Finding, order="-score", limit=1, suppressed=False),
@@ -64,9 +61,7 @@ def main() -> None:
             listen = f"127.0.0.1:{probe.getsockname()[1]}"
         with serve.site(Path(folder), None, Site(listen=listen), replay=True) as served:
             shoot(chromium, served.address, SHOTS, finding.id)
-            with machine.store(Path(folder)) as store:
-                publish(store, Path(folder))
-            shoot(chromium, served.address, CHECKS, "", PASSWORD)
+            shoot(chromium, served.address, CHECKS, "", made_up.ADDRESS)
             with machine.store(Path(folder)) as store:  # behind the others: nobody has confirmed anything of the sample
                 notice = warn(store, finding)
             token = tokens.token(machine.key(Path(folder), machine.NOTICES), tokens.NOTICE, notice)
@@ -92,27 +87,19 @@ def warn(store: Store, finding: Finding) -> str:
     return next(each.id for each in records if isinstance(each, Notice))
 
 
-def publish(store: Store, data: Path) -> None:
-    """Takes in a list of one password."""
-    digest = hashlib.sha1(PASSWORD.encode(), usedforsecurity=False).hexdigest().upper()
-    listed = data / "listed.txt"
-    listed.write_text(f"{digest}:{TIMES}\r\n", encoding="ascii")
-    Publishing(store, place(data), machine.audit(data), "officer").take(listed, "sha1")
-
-
 def shoot(
-    chromium: str, address: str, shots: Mapping[str, tuple[str, int, int, str]], id: str, password: str = ""
+    chromium: str, address: str, shots: Mapping[str, tuple[str, int, int, str]], id: str, account: str = ""
 ) -> None:
-    """Every shot, from a browser of its own; with a password asked about, where one is given."""
+    """Every shot, from a browser of its own; with an address asked about, where one is given."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         for name, (path, width, height, colours) in shots.items():
             scheme = "dark" if colours == "dark" else "light"
             page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
             page.goto(address + path.format(id=id))
-            if password:
-                page.fill("#leaks-password", password)
-                page.press("#leaks-password", "Enter")
+            if account:
+                page.fill("#leaks-mail", account)
+                page.press("#leaks-mail", "Enter")
                 page.wait_for_selector("#leaks .told[aria-busy=false]")
             page.screenshot(path=PICTURES / f"{name}.png")
             page.close()

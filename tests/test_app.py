@@ -107,6 +107,13 @@ def test_a_source_of_flows_is_watched_and_does_not_land(tmp_path: Path) -> None:
     assert captures.watch(machine.engine(), toy.Memory(toy.Place())).finish().findings == ()
 
 
+@pytest.mark.parametrize("kind", ["dumps", "hashes"])
+def test_what_leaked_is_no_source_of_a_run(tmp_path: Path, kind: str) -> None:
+    source = f'[[source]]\nname = "leak"\nkind = "{kind}"\npath = "combo.txt"\nkey = "AAAAAAAAAAAAAAAAAAAAAA=="\n'
+    with pytest.raises(ConfigError, match="use khien breach import"):
+        configured(tmp_path, source)
+
+
 @pytest.mark.parametrize(
     ("floods", "said"),
     [

@@ -312,6 +312,11 @@ class PagesFromTheStart(toy.Memory):
         return found if named.get("order", "id") == "id" or not after else found[1:]
 
 
+class LandsSecrets(toy.Memory):
+    def land(self, table: str, rows: pa.RecordBatch, /, *, id: str) -> Landed:
+        return super().land(table, rows.replace_schema_metadata(None), id=id)
+
+
 class LosesBlobs(toy.Memory):
     def get(self, digest: str, /) -> bytes:
         return self.place.blobs[digest][:2]
@@ -331,6 +336,7 @@ class LosesBlobs(toy.Memory):
         (StandsStill, "version"),
         (CountsTwice, "counts"),
         (PagesFromTheStart, "pages by"),
+        (LandsSecrets, "lands what is secret"),
         (LosesBlobs, "other blobs"),
     ],
 )

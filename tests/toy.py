@@ -154,6 +154,8 @@ class Memory:
     staged: dict[tuple[str, str], pa.RecordBatch] = field(default_factory=dict)
 
     def land(self, table: str, rows: pa.RecordBatch, /, *, id: str) -> Landed:
+        if schema.secret(rows.schema):
+            raise ContractError(f"what lands in table {table} is marked secret")
         self.staged[table, id] = rows
         return Landed(table, id, rows.num_rows)
 

@@ -50,6 +50,7 @@ ACTS = (  # words.act says them
     "collection-entered",
     "collection-deleted",
     "leak-taken-in",
+    "leak-given-up",
     "passwords-replaced",
     "key-begun",
     "key-given-up",

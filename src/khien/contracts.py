@@ -150,7 +150,10 @@ class Store(Protocol):
     name: ClassVar[str]
 
     def land(self, table: str, rows: pa.RecordBatch, /, *, id: str) -> Landed:
-        """Stages rows; the same id replaces itself. Who lands is the one process that holds the place's lock."""
+        """Stages rows; the same id replaces itself. Who lands is the one process that holds the place's lock.
+
+        ContractError: the rows are for memory alone (schema.secret).
+        """
         ...
 
     def save(

@@ -492,6 +492,22 @@ Leaked = Literal[
 Sensitive = Literal["", "health", "dating", "faith", "politics", "adult"]
 
 
+class Text(Record, frozen=True, kw_only=True):
+    """What people read, in both languages."""
+
+    vi: str
+    en: str
+
+    @classmethod
+    def of(cls, text: "str | Text") -> "Text":
+        """What was written once, for both."""
+        return cls(vi=text, en=text) if isinstance(text, str) else text
+
+    def said(self, language: str) -> str:
+        """It in one of them."""
+        return self.vi if language == "vi" else self.en
+
+
 class Collection(Record, frozen=True, kw_only=True):
     """What leaked together, and on what ground we hold what we keep of it.
 
@@ -504,8 +520,8 @@ class Collection(Record, frozen=True, kw_only=True):
 
     id: str
     number: int
-    label: str
-    about: str = ""
+    label: str | Text
+    about: str | Text = ""
     leaked: date | None = None
     kinds: tuple[Leaked, ...] = ()
     sensitive: Sensitive = ""
@@ -521,7 +537,8 @@ class Intake(Record, frozen=True, kw_only=True):
     """How far a file of a collection was taken in. id: collection and the digest of what was given.
 
     rows: read; skipped: set aside, by reason; accounts: distinct and keyed in this intake, fresh: those of them that
-    no look-up knew; passwords: distinct pairs are counted when it is merged. done: since when lookups know of it.
+    no look-up knew; passwords: distinct pairs are counted when it is merged. done: since when lookups know of it. how:
+    it was read, by what that is called at the command line.
     """
 
     indexed: ClassVar[tuple[str, ...]] = ("collection", "at")
@@ -534,31 +551,35 @@ class Intake(Record, frozen=True, kw_only=True):
     accounts: int = 0
     fresh: int = 0
     done: datetime | None = None
+    how: dict[str, str] = {}
 
 
 class Holding(Record, frozen=True, kw_only=True):
     """The file that lookups read: passwords by SHA-1 or NTLM, accounts of an epoch, or accounts met before.
 
     id: what it is (``sha1``, ``ntlm``, ``public-sha1``, ``accounts-1``, ``known-1``); file: its name, which has its
-    content's digest; taken: the runs that are in it, so that none is merged twice.
+    content's digest; met: of a file of accounts, how many of its entries are of each collection, by number.
     """
 
     id: str
     file: str
     entries: int
+    met: dict[str, int] = {}
     at: datetime
-    taken: tuple[str, ...] = ()
 
 
 class Wish(Record, frozen=True, kw_only=True):
     """Somebody wants to be told when their account leaks. id: the first octets of its VOPRF output, in hex.
 
-    sealed: their address for whoever delivers, who alone has the key (X25519 sealed box, base64).
+    epoch, carried: as Removed has them. sealed: their address for whoever delivers, who alone has the key (X25519
+    sealed box, base64).
     """
 
-    indexed: ClassVar[tuple[str, ...]] = ("until",)
+    indexed: ClassVar[tuple[str, ...]] = ("until", "epoch", "carried")
 
     id: Annotated[str, Personal("to find them among what leaked", "the wish ends or is taken back")]
+    epoch: int
+    carried: bool = False
     sealed: Annotated[str, Personal("to tell them", "the wish ends or is taken back")]
     language: Language = "vi"
     at: datetime
@@ -568,11 +589,15 @@ class Wish(Record, frozen=True, kw_only=True):
 class Removed(Record, frozen=True, kw_only=True):
     """An account that was taken out on its holder's wish: no look-up knows it, and no import brings it back.
 
-    id: the first octets of its VOPRF output, in hex. by: who did it, khien where its holder proved the address by mail.
+    id: the first octets of its VOPRF output, in hex. epoch: of the key that it takes to know the account again;
+    carried: a record under a later key stands for it, too, so that this one's need not be kept for it. by: who did it,
+    khien where its holder proved the address by mail.
     """
 
-    indexed: ClassVar[tuple[str, ...]] = ("at",)
+    indexed: ClassVar[tuple[str, ...]] = ("at", "epoch", "carried")
 
     id: Annotated[str, Personal("so that it stays out", "its epoch's key is given up")]
+    epoch: int
+    carried: bool = False
     at: datetime
     by: By

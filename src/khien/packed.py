@@ -3,6 +3,7 @@
 What they hold decides whether they are unpacked, not their names. Memory is bounded by what is asked for at once.
 """
 
+import errno
 import hashlib
 import lzma
 import os
@@ -157,6 +158,18 @@ def advice(error: OSError | ValueError) -> str:
     if isinstance(error, PermissionError):
         return "may not be read: ask its owner for the right to read it"
     return f"cannot be read: {getattr(error, 'strerror', None) or error}"
+
+
+def refusal(error: OSError) -> str:
+    """What keeps something from being written, and the cure."""
+    why = error.strerror or str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"{why}: make room, run it again"
+    if isinstance(error, FileNotFoundError):
+        return "its folder is not there: make it, run it again"
+    if isinstance(error, PermissionError):
+        return f"{why}: ask its owner for the right to write there"
+    return f"{why}: see to the disk, run it again"
 
 
 def first_line(error: BaseException) -> str:

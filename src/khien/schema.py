@@ -141,12 +141,20 @@ OPEN_FLOODS = pa.schema(
     }
 )
 
+_SECRET = {"khien": "secret"}
+
+
+def secret(columns: pa.Schema) -> bool:
+    """Whether rows of these columns are for memory alone: no store takes them."""
+    return (columns.metadata or {}).get(b"khien") == b"secret"
+
+
 LEAKED = pa.schema(
     {
         "account": pa.binary(),  # as met: an address, a number, a name somebody logs in with; empty where none is there
         "secret": pa.binary(),  # as met: what they log in with; empty where none is there
     },
-    metadata={"khien": "secret"},  # never lands: no store takes it
+    metadata=_SECRET,
 )
 
 HASHED = pa.schema(
@@ -165,7 +173,8 @@ COUNTED = pa.schema(
         "sha1": pa.binary(20),  # of a secret: from a list of hashes, which has one of the two
         "ntlm": pa.binary(16),
         "count": pa.int64(),  # how often it was met, as the list says; 1 where it does not
-    }
+    },
+    metadata=_SECRET,
 )
 
 CREDENTIALS = pa.schema(

@@ -110,6 +110,9 @@ def reason(code: str, params: Mapping[str, str], language: str) -> str:
     if "kinds" in takes:
         kinds = (phrase(f"leaked-{each}", language) for each in params["kinds"].split(", "))
         params = {**params, "kinds": ", ".join(kinds)}
+    if "leaked" in takes:
+        params = {**params, "leaked": day(params["leaked"], language)}
+    params = {**params, **{name: params[own] for name in takes if (own := f"{name}-{language}") in params}}
     if "vector" in takes:
         params = {**params, "vector": technique(params["vector"], language)}
     written = {name: number(float(params[name]), language, _NUMBERS[name]) for name in takes if name in _NUMBERS}
@@ -164,6 +167,11 @@ def verdict(score: float, suppressed: bool) -> str:
     if suppressed:
         return "known-good"
     return "imitates" if score >= LIKELY else "resembles"
+
+
+def day(text: str, language: str) -> str:
+    """A day that is written as 2026-09-01, as the language writes it: 01/09/2026 in Vietnamese."""
+    return "/".join(reversed(text.split("-"))) if language == "vi" else text
 
 
 def number(value: float, language: str, places: int = 0) -> str:

@@ -16,6 +16,6 @@ def made(folder: Path, counts: Mapping[bytes, int], name: str = "sha1") -> Table
     rows = b"".join(digest + count.to_bytes(8, "big") for digest, count in counts.items())
     run = folder / f"{name}.run"
     sorting.write_run(run, np.frombuffer(rows, np.uint8).reshape(-1, width + 8), counted=True)
-    path = table.build(folder, name, width, [run], counted=True)
+    path = table.build(folder, name, width, [run])
     run.unlink()
     return Table.open(path)

@@ -46,7 +46,8 @@ def hexed(rows: np.ndarray) -> list[str]:
 
 def md4(several: list[bytes]) -> list[str]:
     out = np.empty((len(several), 16), np.uint8)
-    rounds.md4_of(*column(several), len(several), np.empty(rounds.ROOM, np.uint32), out)
+    values, *spans = column(several)
+    rounds.md4_of(values, len(values), *spans, len(several), np.empty(rounds.ROOM, np.uint32), out)
     return hexed(out)
 
 

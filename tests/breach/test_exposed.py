@@ -45,14 +45,29 @@ def written(folder: Path, rows: Rows, **left_out: object) -> Exposed:
     return Exposed.open(exposed.build(folder, "accounts-7", 7, merged, **left_out))  # pyright: ignore[reportArgumentType]
 
 
+def bucket(held: Exposed, number: int) -> list[tuple[bytes, tuple[int, ...]]]:
+    return list(exposed.tagged(held.rows(number)))
+
+
+def test_how_much_there_is(tmp_path: Path) -> None:
+    held = written(tmp_path, made())
+    assert held.counts() == {1: 2, 2: 3, 3: 1, 70_000: 1}
+    weights = held.weights({1: 10, 70_000: 1, 9: 1000})
+    assert {int(at): int(weights[at]) for at in np.flatnonzero(weights)} == {0: 10, 0x1234: 1, 0xFFFF: 10}
+    assert not held.weights({}).any()
+    empty = written(tmp_path / "empty", made({}))
+    assert empty.counts() == {}
+    assert not empty.weights({1: 5}).any()
+
+
 def test_what_goes_in_comes_out(tmp_path: Path) -> None:
     held = written(tmp_path, made())
     assert (held.epoch, held.entries) == (7, 7)
     for one, (_, numbers) in KNOWN.items():
         assert held.collections(one) == tuple(sorted(numbers))
-        assert (one[2:8], tuple(sorted(numbers))) in held.bucket(int.from_bytes(one[:2], "big"))
-    assert sum(len(held.bucket(each)) for each in (0, 0x1234, 0xFFFF)) == len(KNOWN)
-    assert held.bucket(1) == []
+        assert (one[2:8], tuple(sorted(numbers))) in bucket(held, int.from_bytes(one[:2], "big"))
+    assert sum(len(bucket(held, each)) for each in (0, 0x1234, 0xFFFF)) == len(KNOWN)
+    assert bucket(held, 1) == []
     assert held.collections(account(6)) == ()
     assert np.array_equal(held.rows(0, 0xFFFF), np.concatenate(list(held.blocks())))
     tags = [tag for tag, _ in exposed.tagged(held.rows(0x1200, 0x12FF), 1)]
@@ -60,15 +75,9 @@ def test_what_goes_in_comes_out(tmp_path: Path) -> None:
     assert all(one < other for one, other in pairwise(tags))
 
 
-def test_domains_are_counted(tmp_path: Path) -> None:
-    held = written(tmp_path, made())
-    assert held.domains() == {(VN, 1): 1, (VN, 2): 3, (ORG, 3): 1, (VN, 70_000): 1}
-    assert written(tmp_path, made({account(1): (NOWHERE, (1,))})).domains() == {}
-
-
 def test_nothing_is_a_file_too(tmp_path: Path) -> None:
     held = Exposed.open(exposed.build(tmp_path, "accounts-1", 1, []))
-    assert (held.entries, held.bucket(0), held.domains(), list(held.blocks())) == (0, [], {}, [])
+    assert (held.entries, bucket(held, 0), list(held.blocks())) == (0, [], [])
 
 
 def test_what_is_gone_is_left_out(tmp_path: Path) -> None:
@@ -89,7 +98,7 @@ def test_the_file_follows_from_its_rows_alone(tmp_path: Path) -> None:
     assert one.path.stat().st_mode & 0o777 == 0o600
     assert sorted(each.name for each in (tmp_path / "one").iterdir()) == sorted(["run", one.path.name])
     met = {row[:ACCOUNT].tobytes() for row in rows}
-    assert sum(len(one.bucket(each)) for each in range(exposed.BUCKETS)) == len({each[:8] for each in met})
+    assert sum(len(bucket(one, each)) for each in range(exposed.BUCKETS)) == len({each[:8] for each in met})
 
 
 def test_there_are_so_many_buckets(tmp_path: Path) -> None:

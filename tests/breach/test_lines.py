@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from khien.breach import leaked, lines, objects, reference, sheets, stealer
+from khien.breach import leaked, lines, objects, sheets, stealer
+from tests.breach import reference
 
 Rows = list[tuple[bytes, bytes]]
 

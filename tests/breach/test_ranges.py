@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from khien.breach.ranges import LEAST, MODES, Ranges
+from khien.breach.ranges import LEAST, Ranges
+from khien.breach.table import WIDTHS
 from tests.breach.held import made
 
 KEY = bytes(range(32))
@@ -62,23 +63,23 @@ def test_rows_are_those_of_both_tables_with_their_counts_added(width: int, data:
 
 def digests(mode: str, prefix: int, count: int) -> dict[bytes, int]:
     """So many digests of a prefix; how often they were met has all sorts of lengths."""
-    width, begin = MODES[mode], prefix.to_bytes(3, "big").hex()[1:]
+    width, begin = WIDTHS[mode], prefix.to_bytes(3, "big").hex()[1:]
     texts = (begin + hashlib.sha512(b"%d %d" % (prefix, each)).hexdigest() for each in range(count))
     made = (bytes.fromhex(each[: 2 * width]) for each in texts)
     return {digest: 10 ** (each % 7) for each, digest in enumerate(made)}
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", WIDTHS)
 def test_padded_answers_are_of_one_length(mode: str, tmp_path: Path) -> None:
     sizes = (0, 1, 2, 37, 40, 400, 700)
     held = {digest: count for each in sizes for digest, count in digests(mode, 0x21B00 + each, each).items()}
-    ranges = Ranges((made(tmp_path, held),), MODES[mode], KEY)
+    ranges = Ranges((made(tmp_path, held),), WIDTHS[mode], KEY)
     lengths = {len(ranges.padded(0x21B00 + each)) for each in (*sizes, 5, 6, 7)}
-    assert lengths == {LEAST * ROW[MODES[mode]] - 2}
+    assert lengths == {LEAST * ROW[WIDTHS[mode]] - 2}
     for each in sizes:
         rows = [row.split(b":") for row in ranges.padded(0x21B00 + each).split(b"\r\n")]
         assert len({suffix for suffix, _ in rows}) == len(rows), "no suffix twice"
-        assert {len(suffix) for suffix, _ in rows} == {2 * MODES[mode] - 5}
+        assert {len(suffix) for suffix, _ in rows} == {2 * WIDTHS[mode] - 5}
         assert sum(int(count) > 0 for _, count in rows) == each
         assert {count for _, count in rows if int(count) == 0} <= {b"0", b"00"}
 

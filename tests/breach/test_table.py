@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from khien.breach import buckets, sealed
-from khien.breach.buckets import BUCKET, BUCKETS, PLACES, SCRATCH
+from khien.breach.buckets import BUCKET, BUCKETS, ORDERED, PARTS, PLACES, TOGETHER
 from khien.breach.sorting import merged, write_run
 from khien.breach.table import NTLM, SHA1, Table, build
 from khien.errors import ContractError, CustodyError
@@ -27,7 +27,7 @@ def _run(folder: Path, counts: dict[bytes, int], name: str = "run") -> Path:
 
 
 def _table(folder: Path, counts: dict[bytes, int], width: int = SHA1) -> Table:
-    return Table.open(build(folder, "sha1", width, [_run(folder, counts)] if counts else [], counted=True))
+    return Table.open(build(folder, "sha1", width, [_run(folder, counts)] if counts else []))
 
 
 def _all(table: Table) -> dict[bytes, int]:
@@ -104,22 +104,19 @@ def test_the_file_follows_from_its_digests_and_counts(
     earlier = {digest: count - more.get(digest, 0) for digest, count in half.items()}
     base = _table(folder, {digest: count for digest, count in earlier.items() if count})
     runs = [_run(folder, each, name) for name, each in (("later", later), ("more", more)) if each]
-    again = Table.open(build(folder, "sha1", SHA1, runs, counted=True, base=base))
+    again = Table.open(build(folder, "sha1", SHA1, runs, base=base))
     assert again.path == whole.path
     assert _all(again) == counts
 
 
-def test_a_pair_counts_once(tmp_path: Path) -> None:
+def test_counts_of_runs_add_up(tmp_path: Path) -> None:
     one, other = (bytes([each]) * SHA1 for each in b"ab")
-    pairs = {"1": [one + b"lan+Hanoi", one + b"nga+Saigo"], "2": [one + b"lan+Hanoi", other + b"lan+Hanoi"]}
-    runs = [tmp_path / name for name in pairs]
-    for run, rows in zip(runs, pairs.values(), strict=True):
-        write_run(run, np.frombuffer(b"".join(row[:28] for row in rows), np.uint8).reshape(-1, 28))
+    runs = [_run(tmp_path, {one: 2}, "1"), _run(tmp_path, {one: 1, other: 1}, "2")]
     told: list[tuple[int, int]] = []
     first = Table.open(build(tmp_path, "sha1", SHA1, runs, told=lambda done, of: told.append((done, of))))
-    assert _all(first) == {one: 2, other: 1}
-    assert told[-1] == (4, 4)
-    assert _all(Table.open(build(tmp_path, "sha1", SHA1, runs, base=first))) == {one: 4, other: 2}
+    assert _all(first) == {one: 3, other: 1}
+    assert told[-1] == (3, 3)
+    assert _all(Table.open(build(tmp_path, "sha1", SHA1, runs, base=first))) == {one: 6, other: 2}
     assert {each.name for each in tmp_path.iterdir()} >= {"1", "2", first.path.name}
     assert len(list(tmp_path.iterdir())) == 4, "nothing of what stood in between is left"
 
@@ -127,10 +124,7 @@ def test_a_pair_counts_once(tmp_path: Path) -> None:
 def test_counts_end_where_numbers_do(tmp_path: Path) -> None:
     digest = bytes(SHA1)
     base = _table(tmp_path, {digest: MOST - 1})
-    assert (
-        Table.open(build(tmp_path, "sha1", SHA1, [_run(tmp_path, {digest: 7})], counted=True, base=base)).count(digest)
-        == MOST
-    )
+    assert Table.open(build(tmp_path, "sha1", SHA1, [_run(tmp_path, {digest: 7})], base=base)).count(digest) == MOST
 
 
 def test_an_empty_table_knows_nothing(tmp_path: Path) -> None:
@@ -196,7 +190,7 @@ def test_kernels_do_as_their_functions_say(tmp_path: Path) -> None:
     n, rest = len(entries), NTLM - BUCKET
     made = []
     for kernel in (lambda each: each, lambda each: each.plain):
-        rows, large = np.zeros((n + 1) * (rest + 1), np.uint8), np.zeros(2 * n, np.int64)
+        rows, large = np.zeros((n + 5) * (rest + 1), np.uint8), np.zeros(2 * n, np.int64)
         bits, bases = np.zeros((n + BUCKETS) // 8 + 9, np.uint8), np.zeros(buckets.GROUPS + 1, np.uint32)
         group, found = np.zeros(1, np.int64), np.zeros(2, np.int64)
         larger = kernel(buckets.fold)(entries.reshape(-1), n, rest, 0, group, rows, bits, bases, large)
@@ -205,8 +199,9 @@ def test_kernels_do_as_their_functions_say(tmp_path: Path) -> None:
         asked = entries[::3, :NTLM].copy()
         asked[::2, -1] ^= 1
         asked = asked.reshape(-1)
-        times, scratch = np.zeros(len(asked) // NTLM, np.int64), np.zeros(SCRATCH, np.int64)
-        kernel(buckets.counts)(*parts, asked, len(times), scratch, times)
+        times, waiting = np.zeros(len(asked) // NTLM, np.int64), np.zeros(3 * TOGETHER, np.int64)
+        starts, order = np.zeros(PARTS + 1, np.int64), np.zeros(min(len(times), ORDERED), np.int32)
+        kernel(buckets.counts)(*parts, asked, len(times), waiting, starts, order, times)
         one = [kernel(buckets.count)(*parts, asked[at : at + NTLM]) for at in range(0, 40 * NTLM, NTLM)]
         kernel(buckets.span)(n, bits, bases, PLACES.reshape(-1), 7, 16, found)
         digests, unfolded = np.zeros(n * NTLM, np.uint8), np.zeros(n, np.int64)

@@ -47,7 +47,7 @@ def flood(claim: str = "flood", **changed: Any) -> Notice:
 
 
 def wish(sealed: str) -> Wish:
-    return Wish(id="ab" * 16, sealed=sealed, at=NOON, until=NOON.date() + timedelta(days=700))
+    return Wish(id="ab" * 16, epoch=1, sealed=sealed, at=NOON, until=NOON.date() + timedelta(days=700))
 
 
 def to(record: Notice | Takedown | Wish, address: str, **changed: Any) -> Delivery:

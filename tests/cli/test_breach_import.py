@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -18,12 +19,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from khien.app import breach, machine
+from khien.app.configuration import SERVING, Serving, Site
 from khien.app.epochs import Epochs
+from khien.breach.place import KEY
 from khien.breach.table import Table
-from khien.model import Holding
+from khien.model import Collection, Holding, Intake, Removed
 from khien.stores.embedded.lock import Lock
 from tests.cli.conftest import COMMAND, Khien
 
@@ -49,6 +53,7 @@ def data(tmp_path: Path, khien: Khien) -> Path:
     with machine.store(directory) as store:
         store.save()
     Epochs(directory, breach.settings()).begin(1)  # a copy of it has the same keys
+    machine.key(directory, KEY)
     (tmp_path / "shop.toml").write_text(DESCRIBED, encoding="utf-8")
     assert khien("breach", "collections", "add", "shop.toml").returncode == 0
     return directory
@@ -75,13 +80,17 @@ def test_a_combination_list(khien: Khien, data: Path, tmp_path: Path) -> None:
     (tmp_path / "combo.txt").write_text(f"{ADDRESS}:{SECRET}\nlan@example.vn:{SECRET}\n\n\n0912345678;x\nnothing\n")
     first = khien("breach", "import", "combo.txt", "--collection", "shop-2026")
     assert first.returncode == 0, first.stderr
-    assert "3 rows, 1 set aside, 3 accounts, 3 of them new; taken in" in first.stdout
-    assert "1: nothing keeps account and password apart (" in first.stderr
+    assert "rows: 3, set aside: 1, accounts: 3, of them new: 3; taken in" in first.stdout
+    assert "1: nothing keeps account and password apart (combo.txt byte " in first.stderr
     assert count(data, SECRET) == 2
     before = held(data)
     again = khien("breach", "import", "combo.txt", "--collection", "shop-2026", "--format", "json")
     (intake,) = json.loads(again.stdout)["intakes"]
-    assert (intake["rows"], intake["accounts"]) == (3, 3)
+    assert (intake["rows"], intake["accounts"], intake["how"]) == (3, 3, {"form": "combo", "country": "84"})
+    assert re.search(r"combo.txt: was taken in already on [-0-9]+ [:0-9]+ UTC: nothing is added\.", again.stderr)
+    other = khien("breach", "import", "combo.txt", "--collection", "shop-2026", "--ntlm")
+    assert other.returncode == 2
+    assert "with form combo, country 84: to read it otherwise, delete shop-2026" in other.stderr
     assert held(data) == before
     said = khien("breach", "collections", "show", "shop-2026", "--lang", "vi").stdout
     assert "căn cứ pháp lý: its report of the breach" in said
@@ -100,6 +109,24 @@ def test_what_cannot_be_read_keeps_nothing_else(khien: Khien, data: Path, tmp_pa
     assert count(data, f"{SECRET}1999") == 1
 
 
+def test_what_cannot_be_taken_in_to_its_end_is_given_up(khien: Khien, data: Path, tmp_path: Path) -> None:
+    many(tmp_path / "combo.txt", 200_000)
+    (tmp_path / "cut.gz").write_bytes(gzip.compress((tmp_path / "combo.txt").read_bytes(), 1)[:-2000])
+    assert khien("breach", "import", "cut.gz", "--collection", "shop-2026").returncode == 2
+    assert list((data / "breach" / "runs").rglob("*.run"))
+    shown = khien("breach", "collections", "show", "shop-2026").stdout
+    assert "not finished: give the same command again, or khien breach give-up shop-2026-" in shown
+    assert "say --why" in khien("breach", "give-up", "shop-2026").stderr
+    gone = khien("breach", "give-up", "shop-2026", "--why", "cut short")
+    assert gone.returncode == 0, gone.stderr
+    assert "not finished" not in khien("breach", "collections", "show", "shop-2026").stdout
+    assert held(data) == {}
+    assert not [*(data / "breach" / "runs").iterdir()]
+    assert "gave up what was half taken in  shop-2026" in khien("audit", "show", "--lang", "en").stdout
+    again = khien("breach", "give-up", "shop-2026", "--why", "cut short")
+    assert (again.returncode, again.stdout) == (2, "")
+
+
 def test_a_list_of_hashes(khien: Khien, data: Path, tmp_path: Path) -> None:
     (tmp_path / "sha1.txt").write_text(f"{sha1(SECRET).hex().upper()}:41\r\n{sha1('x').hex()}\r\nzz\r\n")
     assert khien("breach", "import", "sha1.txt", "--collection", "shop-2026").returncode == 0
@@ -111,6 +138,32 @@ def test_a_list_of_hashes(khien: Khien, data: Path, tmp_path: Path) -> None:
     assert {*held(data)} == {"sha1", "ntlm"}
 
 
+def test_what_is_read_is_said(khien: Khien, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "sheet.csv").write_text("ho ten;hòm thư;mk\nLan;lan@example.vn;x\n", encoding="utf-8")
+    (tmp_path / "names.txt").write_text("lan:x\nbinh:y\n")
+    command = ["breach", "import", "sheet.csv", "names.txt", "--collection", "shop-2026", "--lang"]
+    said = khien(*command, "en").stderr
+    assert "sheet.csv: accounts in: hòm thư; passwords in: mk; not read: ho ten\n" in said
+    assert "accounts: 0, rows: 2. Is combo the right form" in said
+    assert "chỉ có 0 tài khoản trong 2 dòng" in khien(*command, "vi").stderr
+    (tmp_path / "other.csv").write_text("ho ten;kontakt;code\nLan;lan@example.vn;x\n")
+    command = ["breach", "import", "other.csv", "--collection", "shop-2026"]
+    assert "of a sheet by --columns account=NAME,secret=NAME" in khien(*command).stderr
+    assert khien(*command, "--columns", "account=kontakt,secret=code").returncode == 0
+    assert count(data, "x") == 3
+    assert "encoding 'none' is none of utf-8" in khien(*command, "--encoding", "none").stderr
+
+
+def test_what_was_begun_goes_on_in_the_same_manner(khien: Khien, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "combo.txt").write_text(f"{ADDRESS}:{SECRET}\n")
+    command = ["breach", "import", "combo.txt", "--collection", "shop-2026"]
+    assert khien(*command).returncode == 0
+    with machine.store(data) as store:
+        (begun,) = store.find(Intake)
+        store.save(msgspec.structs.replace(begun, done=None))
+    assert re.search("was begun on .* say the same to go on, .* give-up shop-2026-", khien(*command, "--ntlm").stderr)
+
+
 def test_nothing_is_held_without_a_ground(khien: Khien, data: Path, tmp_path: Path) -> None:
     (tmp_path / "combo.txt").write_text(f"{ADDRESS}:{SECRET}\n")
     met = khien("breach", "import", "combo.txt", "--collection", "other")
@@ -120,9 +173,10 @@ def test_nothing_is_held_without_a_ground(khien: Khien, data: Path, tmp_path: Pa
     )
     described = tmp_path / "shop.toml"
     for line, said in {
-        'basis = "its report of the breach"\n': "Object missing required field `basis`",
-        'given_by = "the shop"\n': "Object missing required field `given_by`",
-        "until = 2099-10-01\n": "Object missing required field `until`",
+        'basis = "its report of the breach"\n': "shop.toml: basis: is missing: say it",
+        'given_by = "the shop"\n': "shop.toml: given_by: is missing: say it",
+        "until = 2099-10-01\n": "shop.toml: until: is missing: say it",
+        'label = "Cửa hàng"\n': "shop.toml: label: is missing: say it",
     }.items():
         described.write_text(DESCRIBED.replace(line, ""), encoding="utf-8")
         assert said in khien("breach", "collections", "add", "shop.toml").stderr
@@ -132,8 +186,84 @@ def test_nothing_is_held_without_a_ground(khien: Khien, data: Path, tmp_path: Pa
     assert "given_by: is empty: say it" in khien("breach", "collections", "add", "shop.toml").stderr
     described.write_text(DESCRIBED.replace("shop-2026", "Shop 2026"), encoding="utf-8")
     assert "id: has small letters" in khien("breach", "collections", "add", "shop.toml").stderr
-    assert khien("breach", "collections", "list").stdout.count("\n") == 1
+    for written, other, said in (
+        ('"address"', '"adress"', "shop.toml:3: kinds: 'adress' is none of password, password-hash, address, phone"),
+        ("kinds", "kind", "shop.toml:3: kind: there is no such field: there are id, label, about, leaked, kinds"),
+        ('"the shop"', "7", "shop.toml:4: given_by: "),
+    ):
+        described.write_text(DESCRIBED.replace(written, other), encoding="utf-8")
+        assert said in khien("breach", "collections", "add", "shop.toml").stderr
+    listed = khien("breach", "collections", "list", "--lang", "en").stdout
+    assert listed == "shop-2026             2099-10-01  Cửa hàng  (accounts taken in: 0)\n"
     assert held(data) == {}
+
+
+def test_the_first_collection_makes_the_data_directory(khien: Khien, tmp_path: Path) -> None:
+    (tmp_path / "shop.toml").write_text(DESCRIBED, encoding="utf-8")
+    done = khien("breach", "collections", "add", "shop.toml", "--data", "new")
+    assert done.returncode == 0, done.stderr
+    assert "shop-2026" in khien("breach", "collections", "list", "--data", "new").stdout
+    assert khien("breach", "collections", "list", "--data", "other").returncode == 2, "to look makes none"
+
+
+def test_khien_run_deletes_what_is_due(khien: Khien, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "combo.txt").write_text(f"{ADDRESS}:{SECRET}\n")
+    assert khien("breach", "import", "combo.txt", "--collection", "shop-2026").returncode == 0
+    with machine.store(data) as store:
+        (shop,) = store.find(Collection)
+        store.save(msgspec.structs.replace(shop, until=machine.clock().date()))
+    for command in ("list", "show shop-2026"):
+        shown = khien("breach", "collections", *command.split(), "--lang", "en").stdout
+        assert "(due, khien run deletes it)" in shown
+    (tmp_path / "khien.toml").write_text("site = false\n")
+    with Lock(data / "breach"):
+        assert khien("run", "--once").returncode == 0
+    assert "shop-2026" in khien("breach", "collections", "list").stdout, "not while somebody takes in"
+    ran = khien("run", "--once", "--lang", "en")
+    assert ran.returncode == 0, ran.stderr
+    assert "shop-2026 is deleted: no file has its accounts any more." in ran.stderr
+    with machine.store(data) as store:
+        holding = breach.place(data).holding(store, "accounts-1")
+    assert holding
+    assert holding.entries == 0
+    assert [each.name for each in (data / "breach").glob("accounts-1-*")] == [holding.file]
+    audit = khien("audit", "show", "--lang", "en").stdout
+    assert "khien  deleted a collection of what leaked  shop-2026  until=" in audit
+
+
+@pytest.mark.usefixtures("data")
+def test_numbers_as_another_country_writes_them(khien: Khien, tmp_path: Path) -> None:
+    (tmp_path / "khien.toml").write_text('[breach]\ncountry = "855"\n')
+    (tmp_path / "combo.txt").write_text(f"012345678:{SECRET}\n")
+    assert khien("breach", "import", "combo.txt", "--collection", "shop-2026").returncode == 0
+    for typed, status in (("012345678", 1), ("+855 12 345 678", 1), ("+84 912 345 678", 0)):
+        assert khien("breach", "check", "--stdin", stdin=f"{typed}\n").returncode == status, typed
+    assert khien("breach", "remove", "--why", "asked", stdin="012 345 678\n").returncode == 0
+    assert khien("breach", "check", "--stdin", stdin="012345678\n").returncode == 0
+    (tmp_path / "khien.toml").write_text('[breach]\ncountry = "+855"\n')
+    assert "country" in khien("breach", "check", "--stdin", stdin="012345678\n").stderr
+
+
+def test_who_was_taken_out_stays_out_under_a_new_key(khien: Khien, data: Path, tmp_path: Path) -> None:
+    for name in ("combo", "again"):
+        (tmp_path / f"{name}.txt").write_text(f"{ADDRESS}:{SECRET}\nlan@example.vn:{name}\n")
+    assert khien("breach", "import", "combo.txt", "--collection", "shop-2026").returncode == 0
+    assert khien("breach", "remove", "--why", "asked", stdin=ADDRESS).returncode == 0
+    rotated = khien("breach", "rotate")
+    assert rotated.returncode == 0, rotated.stderr
+    (tmp_path / "khien.toml").write_text(rotated.stdout)
+    assert khien("breach", "import", "again.txt", "--collection", "shop-2026").returncode == 0
+    for typed, status in ((ADDRESS, 0), ("lan@example.vn", 1)):
+        assert khien("breach", "check", "--stdin", stdin=f"{typed}\n").returncode == status
+    with machine.store(data) as store:
+        assert sorted((each.epoch, each.carried) for each in store.find(Removed)) == [(1, True), (2, False)]
+    (data / "keys" / "voprf-1.key").unlink()
+    with machine.store(data) as store:
+        store.save(*(msgspec.structs.replace(each, carried=False) for each in store.find(Removed)))
+    (tmp_path / "again.txt").write_text("new@example.vn:x\n")
+    told = khien("breach", "import", "again.txt", "--collection", "shop-2026")
+    assert told.returncode != 0
+    assert "voprf-1.key is gone" in told.stderr
 
 
 def test_what_is_deleted_stays_so(khien: Khien, data: Path, tmp_path: Path) -> None:
@@ -181,7 +311,7 @@ def test_a_full_disk_is_told_and_it_goes_on(khien: Khien, data: Path, tmp_path: 
 
     met = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, preexec_fn=cramped, check=False)
     assert met.returncode == 2
-    assert "cannot be written: File too large: make room, run it again: it goes on" in met.stderr
+    assert "cannot be written: File too large: make room, run it again" in met.stderr
     assert khien(*command[3:]).returncode == 0
     assert held(data).keys() == {"sha1", "accounts-1", "known-1"}
 
@@ -206,17 +336,60 @@ def test_killed_anywhere_it_ends_alike(khien: Khien, data: Path, tmp_path: Path)
     assert [*(data / "breach" / "runs").iterdir()] == []
 
 
-def test_no_core(tmp_path: Path) -> None:
-    """A process that took in dies of its own abort, with cores allowed: nothing of its memory is written down."""
+def test_who_answers_never_reads_the_key_of_imports(khien: Khien, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "combo.txt").write_text(f"{ADDRESS}:{SECRET}\n")
+    assert khien("breach", "import", "combo.txt", "--collection", "shop-2026").returncode == 0
+    key, told = data / "keys" / "intake.key", tmp_path / "told.json"
+    key.unlink()
+    assert khien("breach", "check", "--stdin", stdin=f"{ADDRESS}\n").returncode == 1
+    told.touch(0o600)
+    told.write_bytes(msgspec.json.encode(Serving(data=str(data), site=Site())))
+    for module in ("site", "hold"):
+        script = f"from khien.web.{module} import serve; serve()"
+        subprocess.run([sys.executable, "-c", script], env=os.environ | {SERVING: str(told)}, check=True)
+    assert not key.exists()
+
+
+@pytest.mark.parametrize(
+    "ran",
+    [
+        "import combo.txt --collection shop-2026",
+        "match combo.txt --url http://127.0.0.1:9 -o out.csv",
+        "remove --why asked",
+        "check --stdin",
+        "run --once",
+        "khien.web.site",
+        "khien.web.hold",
+    ],
+)
+def test_no_core(khien: Khien, data: Path, tmp_path: Path, ran: str) -> None:
+    """A process that knew people dies of its own abort, with cores allowed: nothing of its memory is written down."""
+    (tmp_path / "combo.txt").write_text(f"{ADDRESS}:{SECRET}\n")
+    (tmp_path / "khien.toml").write_text("site = false\n")
+    assert khien("breach", "import", "combo.txt", "--collection", "shop-2026").returncode == 0
+    told = tmp_path / "told.json"
+    told.touch(0o600)
+    told.write_bytes(msgspec.json.encode(Serving(data=str(data), site=Site())))
+    words = ran.split() if ran.startswith("run") else ["breach", *ran.split()]
+    does = f"from {ran} import serve; serve()"
+    if not ran.startswith("khien.web"):
+        does = f"import sys; from khien.cli.main import main; sys.argv = ['khien', *{words!r}]; main()"
     script = (
-        "import ctypes, os, resource; from khien.app import breach; breach.without_core();"
-        " print(resource.getrlimit(resource.RLIMIT_CORE), ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), flush=True);"
-        " os.abort()"
+        "import ctypes, os, resource\n"
+        "resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)\n"
+        f"try:\n {does}\n"
+        "except SystemExit: pass\n"
+        "print(resource.getrlimit(resource.RLIMIT_CORE), ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), flush=True)\n"
+        "os.abort()"
     )
-    met = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert met.stdout == "(0, 0) 0\n"
+    met = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path, env=os.environ | {SERVING: str(told)}, input=f"{ADDRESS}\n",
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert met.stdout.endswith("(0, 0) 0\n"), met.stderr
     assert met.returncode == -signal.SIGABRT
-    assert [*tmp_path.iterdir()] == []
+    assert not [*tmp_path.glob("core*")]
 
 
 def spellings(text: str) -> Iterator[bytes]:

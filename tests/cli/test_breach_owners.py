@@ -180,6 +180,15 @@ def test_what_was_cut_off_goes_on_and_gives_the_same(
     assert wanted.out.read_bytes() == whole.out.read_bytes()
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_a_roster_is_parted_as_spreadsheets_do(tmp_path: Path, delimiter: str) -> None:
+    roster = tmp_path / "roster.csv"
+    roster.write_text(f'name{delimiter}email\n"Lan, of sales"{delimiter}lan@example.vn\n', encoding="utf-8")
+    wanted = Wanted(roster, "email", "name", tmp_path / "out.csv")
+    run(wanted, lambda asked: [["shop"]] * len(asked))
+    assert wanted.out.read_bytes() == b'row,collections,name\r\n1,shop,"Lan, of sales"\r\n'
+
+
 def test_another_roster_or_an_output_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
     roster, out = many(tmp_path / "roster.csv", 10), tmp_path / "out.csv"
     out.write_text("precious")
@@ -230,6 +239,14 @@ def test_a_constituent_is_given_a_token(served: Served, khien: Khien, tmp_path: 
     assert khien("breach", "token", "nobody", "-o", "b", "--data", str(served.data)).returncode == 2
 
 
+def test_who_holds_a_share_gives_a_token_to_whom_it_admits(served: Served, khien: Khien, tmp_path: Path) -> None:
+    asked = ("breach", "token", "school", "-o", "school.token", "--data", str(served.data))
+    assert "admitted" in khien(*asked).stderr
+    (tmp_path / "khien.toml").write_text('[breach]\nadmitted = ["csirt", "school"]')
+    assert khien(*asked).returncode == 0
+    assert (tmp_path / "school.token").read_text().startswith("school.")
+
+
 def test_an_account_is_taken_out_and_the_audit_says_why_and_not_whose(tmp_path: Path, khien: Khien) -> None:
     data = tmp_path / "khien-data"
     exposing.filled(data).close()
@@ -243,6 +260,7 @@ def test_an_account_is_taken_out_and_the_audit_says_why_and_not_whose(tmp_path: 
         assert (entry.act, entry.what, entry.params) == ("account-removed", "", {"why": "asked at the desk"})
     for path in data.rglob("*"):
         assert not path.is_file() or b"lan.nguyen" not in path.read_bytes().lower()
+        assert path.suffix or not path.is_file() or bytes.fromhex(removed.id) not in path.read_bytes(), path
 
 
 @pytest.mark.parametrize(("arguments", "stdin"), [((), "lan@example.vn"), (("--why", "asked"), "nothing\n")])

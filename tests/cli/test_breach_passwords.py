@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -20,7 +21,7 @@ def data(tmp_path: Path) -> list[str]:
     with machine.store(tmp_path / "data") as store:
         store.save()
     rows = sorted(f"{hashlib.sha1(each).hexdigest().upper()}:{count}" for each, count in PAST)
-    (tmp_path / "list.txt").write_text("\r\n".join(rows) + "\r\nbroken\r\n", newline="")
+    (tmp_path / "list.txt").write_text("\r\n".join(rows) + "\r\n", newline="")
     place = ["--data", str(tmp_path / "data"), "--lang", "en"]
     assert run(["breach", "import-passwords", str(tmp_path / "list.txt"), *place]) == 0
     return place
@@ -31,7 +32,7 @@ def test_what_was_taken_in_is_said(data: list[str], capsys: pytest.CaptureFixtur
     assert run(["breach", "import-passwords", str(tmp_path / "list.txt"), *data]) == 0
     told = capsys.readouterr()
     assert told.out == "The list has 3 hashes now; 1,048,576 of 1,048,576 prefixes were replaced.\n"
-    assert told.err == "Lines that are none of a list, and were left out: 1.\n"
+    assert told.err == ""
     (tmp_path / "changed").mkdir()
     (tmp_path / "changed" / "21BD1.txt").write_text("0" * 35 + ":3")
     (tmp_path / "changed" / "21BD2.txt").write_text("<html>")
@@ -39,6 +40,25 @@ def test_what_was_taken_in_is_said(data: list[str], capsys: pytest.CaptureFixtur
     told = capsys.readouterr()
     assert told.out == "Danh sách hiện có 4 mã băm; đã thay 1 trong 1.048.576 tiền tố.\n"
     assert told.err == "Số tệp chứa nội dung khác, tiền tố của chúng giữ nguyên như cũ: 1.\n"
+
+
+def test_a_list_is_not_replaced_by_less_without_a_word(
+    data: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, command = tmp_path / "list.txt", ["breach", "import-passwords", str(tmp_path / "list.txt"), *data]
+    whole = path.read_text()
+    for damaged in (whole + "broken", whole.replace(":42", ":x"), whole[:-5] + "\n" + whole):
+        path.write_text(damaged)
+        capsys.readouterr()
+        assert run(command) == 2
+        assert re.search(r"list.txt: line [1-4] is no HASH:COUNT of 40 hex digits: nothing", capsys.readouterr().err)
+    path.write_text(whole.splitlines()[0] + "\n" + "0" * 40 + ":0\n")
+    assert run(command) == 2
+    assert "would have 1 hashes, and has 3: nothing was replaced: say --smaller" in capsys.readouterr().err
+    assert len(list((tmp_path / "data" / "breach").glob("public-sha1-*"))) == 1
+    assert run([*command, "--smaller"]) == 0
+    assert run(["audit", "show", *data]) == 0
+    assert "before=3  entries=1  prefixes=1048576" in capsys.readouterr().out
 
 
 def test_keepassxc_finds_what_leaked(data: list[str], tmp_path: Path) -> None:

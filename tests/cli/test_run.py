@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from khien import words
 from tests.cli.conftest import COMMAND, REGISTER, Khien
 
 CONFIG = """\
@@ -261,6 +262,11 @@ def test_the_sample_is_replayed_and_says_that_it_is_dated(tmp_path: Path, khien:
     assert "replay of dated data, not current accusations" in done.stderr
     assert (tmp_path / "report" / "index.html").exists()
     assert len(lines(khien("findings", "--data", "kept", "--format", "jsonl", "--limit", "9").stdout)) == 9
+    for asked, met in (("lan@example.com", 1), ("+44 7700 900001", 1), ("nobody@example.com", 0)):
+        assert khien("breach", "check", "--stdin", "--data", "kept", stdin=asked).returncode == met
+    picture = (tmp_path / "report" / "en" / "index.html").read_text(encoding="utf-8")
+    assert words.page("replay-leak", "en") in picture
+    assert words.page("accounts-none", "en") not in picture
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])

@@ -35,6 +35,14 @@ def test_what_a_row_becomes() -> None:
     assert (phone["row"], phone["domain"], phone["sha1"], phone["ntlm"]) == (2, None, None, None)
 
 
+def test_accounts_of_any_length_side_by_side() -> None:
+    several = [b"x" * size + b"@example.vn" for size in range(1, 40)] + ["ậ@bücher.example".encode()] * 2
+    found = Credentials(KEY)(leaked(*((each, b"%d" % n) for n, each in enumerate(several)))).to_pylist()
+    spelled = [b"mail:" + each for each in several[:-2]] + ["mail:ậ@xn--bcher-kva.example".encode()] * 2
+    assert [row["account"] for row in found] == [keyed(each, b"account", 16) for each in spelled]
+    assert [row["domain"] for row in found] == [keyed(each.partition(b"@")[2], b"domain", 8) for each in spelled]
+
+
 def test_one_pair_is_one_row_and_names_are_not_kept() -> None:
     fold = Credentials(KEY)
     rows = leaked(

@@ -14,6 +14,7 @@ from khien import schema
 from khien.app import breach
 from khien.breach import exposed as file
 from khien.breach.digests import siphash
+from khien.breach.place import DOMAIN
 from khien.contracts import Store
 from khien.model import (
     Asset,
@@ -102,7 +103,7 @@ class Held:
     def tag(self, domain: str) -> bytes:
         octets = np.frombuffer(domain.encode(), np.uint8)
         starts, ends = np.array([0], np.int64), np.array([len(octets)], np.int64)
-        return bytes(siphash(octets, starts, ends, self.place.keyed("domain"), 8)[0])
+        return bytes(siphash(octets, starts, ends, self.place.keyed(DOMAIN), 8)[0])
 
     def told(self) -> dict[str, Notice]:
         return {each.constituent: each for each in self.store.find(Notice)}
@@ -210,7 +211,7 @@ def test_a_collection_that_turns_out_to_be_sensitive_is_told_no_more(held: Held)
 
 
 def test_an_account_that_was_taken_out_is_not_counted(held: Held) -> None:
-    held.store.save(Removed(id=account(1).hex(), at=NOON, by="khien"))
+    held.store.save(Removed(id=account(1).hex(), epoch=1, at=NOON, by="khien"))
     held.hold(*MET)
     held.look.exposed(NOON)
     assert held.told()["bank"].measures == {"bank.example.accounts": 1.0}
@@ -219,7 +220,7 @@ def test_an_account_that_was_taken_out_is_not_counted(held: Held) -> None:
 def test_when_the_last_account_is_taken_out_it_is_over_and_back_with_the_next(held: Held) -> None:
     held.hold((1, "bank.example", 1))
     held.look.exposed(NOON)
-    held.store.save(Removed(id=account(1).hex(), at=NOON, by="khien"))
+    held.store.save(Removed(id=account(1).hex(), epoch=1, at=NOON, by="khien"))
     held.look.exposed(NOON + HOUR)
     assert [each.state for each in held.store.find(Finding)] == ["gone"]
     assert held.told()["bank"].state == "closed"
@@ -230,7 +231,7 @@ def test_when_the_last_account_is_taken_out_it_is_over_and_back_with_the_next(he
 
 
 def wish(number: int, at: datetime = NOON, until: date = date(2028, 11, 22)) -> Wish:
-    return Wish(id=account(number).hex(), sealed="sealed", at=at, until=until)
+    return Wish(id=account(number).hex(), epoch=1, sealed="sealed", at=at, until=until)
 
 
 def letters(held: Held) -> Sequence[Delivery]:

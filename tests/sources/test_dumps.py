@@ -4,6 +4,7 @@ import bz2
 import gzip
 import lzma
 import struct
+import tarfile
 import traceback
 import zipfile
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from khien.breach import sheets
 from khien.errors import ConfigError, FormatError, InputError
 from khien.sources.dumps import forms, texts, walk
 from khien.sources.dumps.hashes import Hashes
@@ -23,6 +25,16 @@ from khien.testing.source import check_source
 
 KEY = b"0123456789abcdef"
 COMBO = "".join(f"user{n}@example.vn:mật khẩu {n}\n" for n in range(400))
+LOG = """\
+Đường dẫn: https://example.vn/
+Tên đăng nhập: lan@example.vn
+Mật khẩu: a:b
+Ứng dụng: Chrome
+
+URL: https://example.com/
+Tài khoản: 0912345678
+Password: y
+"""
 Row = tuple[bytes, bytes]
 
 
@@ -124,7 +136,12 @@ def test_forms_are_seen(tmp_path: Path) -> None:
         "a@example.vn:x\nb@example.vn:y\n": "combo",
         "https://e.example/:a@example.vn:x\n": "combo",
         "URL: e\nUSER: a\nPASS: x\n\nURL: e\nUSER: a\nPASS: x\n": "stealer",
+        LOG: "stealer",
+        "Пользователь: a@example.vn\nПароль: x\n\nサイト：e\nユーザー名：b\nパスワード：y\n": "stealer",
+        "* a banner\n" * 5 + "Country: VN\nMật khẩu (password): x\nE-mail/Username: a\n": "stealer",
+        "Country: VN\nMachine: X\nIP: 192.0.2.1\n": None,
         "Email,Password\na@example.vn,x\n": "csv",
+        "id;khách;mã\n1;a@example.vn;x\n": None,
         "\n\n" + '{"email": "a@example.vn"}\n': "jsonl",
         "5BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8:3\n": "sha1",
         "no row of anything\n": None,
@@ -133,9 +150,60 @@ def test_forms_are_seen(tmp_path: Path) -> None:
     }.items():
         path = tmp_path / "seen"
         path.write_text(text)
-        assert forms.recognised(str(path), "") == form, text
+        assert (forms.seen(str(path), "").form or None) == form, text
     with pytest.raises(FormatError, match="say --form ntlm"):
         forms.recognise(b"8846F7EAEE8FB117AD06BDD830B7586C\n")
+
+
+def test_labels_of_several_languages(written: Callable[..., Dumps]) -> None:
+    assert rows_of(written(LOG.encode())) == [(b"lan@example.vn", b"a:b"), (b"0912345678", b"y")]
+
+
+def test_a_password_in_front(written: Callable[..., Dumps]) -> None:
+    text = b"pass;1:lan@example.vn\n:binh@example.vn\nlan:0912345678\nlan:x\n0987654321:an@example.vn\n"
+    source = written(text + COMBO.encode(), page_bytes=3000)
+    assert rows_of(source)[:5] == [
+        (b"pass", b"1:lan@example.vn"), (b"binh@example.vn", b""), (b"0912345678", b""), (b"lan", b"x"),
+        (b"0987654321", b"an@example.vn"),
+    ]  # fmt: skip
+    check_source(source)
+    assert rows_of(written("mật khẩu:nguyễn@example.vn\nx: b@example.vn".encode())) == [
+        ("nguyễn@example.vn".encode(), "mật khẩu".encode()), (b" b@example.vn", b"x"),
+    ]  # fmt: skip
+    assert rows_of(written(b"x:012345678\n", country="855")) == [(b"012345678", b"")]
+    assert rows_of(written(b"user,pass\nlan,lan@example.vn\n")) == [(b"lan@example.vn", b"")], "a name is no password"
+
+
+def test_columns_that_are_told(written: Callable[..., Dumps]) -> None:
+    text = "Mã KH;Liên hệ;Di động 2;Bí mật\n1;lan@example.vn;0912345678;x\n".encode()
+    for columns in ("account=Liên hệ,account=di dong 2,secret=BI MAT", "account=lien he,account=didong2,secret=bimat"):
+        source = written(text, columns=columns)
+        assert rows_of(source) == [(b"lan@example.vn", b"x"), (b"0912345678", b"")]
+        assert forms.seen(source.path, "", "", columns) == forms.Seen(
+            "csv", sheets.Names(["Liên hệ", "Di động 2"], ["Bí mật"], ["Mã KH"])
+        )
+    with pytest.raises(FormatError, match="names no columns of accounts in its first line: say what"):
+        rows_of(written(text, columns="account=email"))
+    with pytest.raises(FormatError, match="say which by --form, of a sheet by --columns account=NAME,secret=NAME"):
+        rows_of(written(text))
+    for wrong in ("email", "secret=", "mail=x", "account=x,secret=y,secret=z"):
+        with pytest.raises(ConfigError, match="write account=NAME,secret=NAME"):
+            written(text, columns=wrong)
+    with pytest.raises(ConfigError, match="are of sheets"):
+        written(text, columns="account=x", form="combo")
+
+
+def test_what_is_called_like_no_column_is_not_told(written: Callable[..., Dumps]) -> None:
+    source = written(b"email,pass,binh@example.vn,Secret-1987,id\na@example.vn,x,,,\n")
+    assert forms.seen(source.path, "").names == sheets.Names(["email"], ["pass"], ["(3)", "(4)", "id"])
+
+
+@pytest.mark.parametrize(
+    "names", ["hòm thư,mk", "thu,matma", "Email khách hàng;Mật mã", "điện thoại di động|MK", "sodt\tmat khau"]
+)
+def test_names_of_columns(names: str, written: Callable[..., Dumps]) -> None:
+    text = names + "\n" + next(mark for mark in ",;|\t" if mark in names).join(["lan@example.vn", "x"])
+    assert rows_of(written(text.encode())) == [(b"lan@example.vn", b"x")]
 
 
 def test_a_form_that_is_told(written: Callable[..., Dumps]) -> None:
@@ -207,6 +275,12 @@ def crowded(path: Path) -> None:
     archive(path, [(str(number), b"x") for number in range(10_001)])
 
 
+def tarred(path: Path) -> None:
+    (path.parent / "a.txt").write_text(COMBO)
+    with tarfile.open(path, "w:gz") as made:
+        made.add(path.parent / "a.txt", "a.txt")
+
+
 @pytest.mark.parametrize(
     ("made", "said"),
     [
@@ -216,7 +290,11 @@ def crowded(path: Path) -> None:
         (lambda path: path.write_bytes(b"PK\3\4" + b"x" * 99), "zip archive that is cut short"),
         (lambda path: path.write_bytes(gzip.compress(COMBO.encode())[:-900]), "cut short or damaged"),
         (lambda path: path.write_bytes(b"\x89PNG\0\0\0"), "is of no form that is known"),
-        (lambda path: path.write_bytes(b""), "is of no form that is known"),
+        (lambda path: path.write_bytes(b""), "is empty"),
+        (lambda path: path.write_bytes(gzip.compress(b"")), "is empty"),
+        (lambda path: path.write_bytes(b"7z\xbc\xaf\x27\x1c" + COMBO.encode()), "is a 7z archive, .*: unpack it first"),
+        (lambda path: path.write_bytes(b"Rar!\x1a\x07\1\0" + COMBO.encode()), "is a RAR archive"),
+        (lambda path: tarred(path), "is a tar archive"),
     ],
 )
 def test_hostile_files(made: Callable[[Path], Any], said: str, tmp_path: Path) -> None:
@@ -237,7 +315,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no such file"):
         list(Dumps(str(tmp_path / "none"), KEY).read(None))
     with pytest.raises(InputError, match="is a directory"):
-        forms.recognised(str(tmp_path), "")
+        forms.seen(str(tmp_path), "")
     with pytest.raises(InputError, match="is no cursor of a dump"):
         list(Dumps(str(tmp_path / "none"), KEY).read(b"\xff"))
 

@@ -8,10 +8,10 @@ import pytest
 
 from khien import schema, words
 from khien.formats.letter import Beside, letter
-from khien.model import Asset, Collection, Constituent, Finding, Hearing, Notice, Proof, Reason
+from khien.model import Asset, Collection, Constituent, Delivery, Finding, Hearing, Notice, Proof, Reason, Text
 from khien.triage import assets
 from khien.triage.advice import advice
-from khien.triage.decide import Situation, decide
+from khien.triage.decide import SETTLES, Situation, decide
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 BANK = Constituent(id="bank", label="Bank", hears=(Hearing(channel="mail", address="soc@bank.example"),))
@@ -34,6 +34,7 @@ FORUM = Collection(
     purpose="to warn",
     until=date(2027, 11, 22),
 )
+GARDENERS = msgspec.structs.replace(FORUM, kinds=())  # of which many are no worse than few
 
 
 def exposed(domain: str = "bank.example", accounts: int = 3) -> Finding:
@@ -90,11 +91,29 @@ def test_the_letter_says_where_how_many_and_what_to_do(language: str) -> None:
     assert notice is not None
     said = letter(notice, language, UTC, Beside("https://csirt.example/x", "", "+84 24", "CSIRT"))
     assert "bank.example" in said.subject
-    for each in ("Forum of gardeners", "2026-09-01", "khien breach match"):
+    for each in ("Forum of gardeners", words.day("2026-09-01", language), "khien breach match"):
         assert each in said.text
     assert words.phrase("advice-leaked-password", language) in said.text
     assert "imitat" not in said.text
     assert "nhái" not in said.text
+
+
+def test_a_collection_is_called_as_each_language_calls_it() -> None:
+    notice = told(collection=msgspec.structs.replace(FORUM, label=Text(vi="Diễn đàn", en="Forum")))
+    assert notice is not None
+    assert ["“Diễn đàn”" in advice(notice, "vi", UTC).why[0], "“Forum”" in advice(notice, "en", UTC).why[0]] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "again"), [(2, 3, 0), (2, 7, 1), (1_000, 1_023, 0), (700, 1_100, 1), (7, 2, 0)]
+)
+def test_it_is_told_again_when_there_is_about_twice_as_much(before: int, after: int, again: int) -> None:
+    kept = decide(Situation(exposed(accounts=before), owners=(BANK,), collection=GARDENERS), NOON)
+    notices = tuple(each for each in kept if isinstance(each, Notice))
+    sent = tuple(msgspec.structs.replace(each, state="sent", sent=NOON) for each in kept if isinstance(each, Delivery))
+    more = Situation(exposed(accounts=after), owners=(BANK,), collection=GARDENERS, notices=notices, deliveries=sent)
+    later = [each for each in decide(more, NOON) if isinstance(each, Delivery)]
+    assert [each.due for each in later] == [NOON + SETTLES] * again
 
 
 def test_a_new_password_is_asked_for_only_where_it_is_of_use() -> None:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
+from litestar.types import Receive, Scope, Send
 
 from khien import schema
 from khien.app import machine, parts, registers
@@ -143,6 +144,17 @@ def course(flood: Finding) -> pa.RecordBatch:
         for part in (1.0, 0.5)
     ]
     return pa.RecordBatch.from_pylist(rows, schema.FLOOD_RATES)
+
+
+def from_(site: Litestar, address: str) -> Litestar:
+    """The site, to which all connections come from there."""
+    answer = site.asgi_handler
+
+    async def answered(scope: Scope, receive: Receive, send: Send) -> None:
+        await answer({**scope, "client": (address, 5000)}, receive, send)  # type: ignore[arg-type]
+
+    site.asgi_handler = answered
+    return site
 
 
 def made(subject: str, **fields: object) -> Finding:

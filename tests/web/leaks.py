@@ -2,7 +2,7 @@
 
 import hashlib
 import socket
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -46,7 +46,9 @@ class Leaks(NamedTuple):
 
 
 @contextmanager
-def served(folder: Path, *, shares: int = 1, mailing: bool = False) -> Generator[Leaks]:
+def served(
+    folder: Path, *, shares: int = 1, mailing: bool = False, country: str = "84", rotated: bool = False
+) -> Generator[Leaks]:
     """The site, and beside it whoever holds another share."""
     data, other = folder / "data", folder / "other"
     with ExitStack() as stack:
@@ -62,7 +64,7 @@ def served(folder: Path, *, shares: int = 1, mailing: bool = False) -> Generator
             stack.callback(mail.close)
             authority = {"authorities_file": str(folder / "server.pem")}
             letters = {"host": HOST, "port": mail.port, "sender": "warn@khien.example", **authority}
-        breach = Breach(holders=tuple(holders))
+        breach = rotate(data) if rotated else Breach(holders=tuple(holders), country=country)
         site = serve.site(data, None, Site(listen=_free()), replay=False, breach=breach, letters=letters)
         yield Leaks(stack.enter_context(site).address.removesuffix("/"), data, mail)
 
@@ -83,21 +85,37 @@ def _fill(data: Path, keys: Sequence[bytes]) -> None:
     digest = hashlib.sha1(PASSWORD.encode(), usedforsecurity=False).digest()
     run = folder / "password.run"
     sorting.write_run(run, _rows(digest + TIMES.to_bytes(8, "big")), counted=True)
-    passwords = table.build(folder, "sha1", table.SHA1, [run], counted=True)
+    passwords = table.build(folder, "sha1", table.SHA1, [run])
     key = (sum(int.from_bytes(each, "little") for each in keys) % group.ORDER).to_bytes(32, "little")
-    met: list[bytes] = []
-    for text, collections in IN.items():
-        spelled = canonical(text.encode())
-        assert spelled
-        output = voprf.direct(key, [spelled])[0][: exposed.ACCOUNT]
-        met += [output + bytes(exposed.DOMAIN) + each.number.to_bytes(4, "big") for each in collections]
-    accounts = exposed.build(folder, "accounts-1", 1, [_rows(*sorted(met))])
+    met = _kept(key, IN)
+    accounts = exposed.build(folder, "accounts-1", 1, [_rows(*met)])
     with machine.store(data) as store:
         store.save(
             *(FORUM, SHOP, CLINIC),
             Holding(id="sha1", file=passwords.name, entries=1, at=AT),
-            Holding(id="accounts-1", file=accounts.name, entries=len(met), at=AT),
+            Holding(id="accounts-1", file=accounts.name, entries=len(met), met={"1": 1, "2": 1, "3": 1}, at=AT),
         )
+
+
+def rotate(data: Path) -> Breach:
+    """Keeps NUMBER under a second key, too, in another collection; answers the settings that go on with it."""
+    settings = Breach(epoch=2)
+    met = _kept(Epochs(data, settings).secret(2), {NUMBER: (FORUM,)})
+    path = exposed.build(place(data).folder, "accounts-2", 2, [_rows(*met)])
+    with machine.store(data) as store:
+        store.save(Holding(id="accounts-2", file=path.name, entries=1, met={"1": 1}, at=AT))
+    return settings
+
+
+def _kept(key: bytes, accounts: Mapping[str, Sequence[Collection]]) -> list[bytes]:
+    """Sorted rows."""
+    met: list[bytes] = []
+    for text, collections in accounts.items():
+        spelled = canonical(text.encode())
+        assert spelled
+        output = voprf.direct(key, [spelled])[0][: exposed.ACCOUNT]
+        met += [output + bytes(exposed.DOMAIN) + each.number.to_bytes(4, "big") for each in collections]
+    return sorted(met)
 
 
 def _rows(*rows: bytes) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from khien import words
+from khien.model import Text
 from khien.web.render import FOLDER
 from tests.web import leaks
 from tests.web.leaks import ADDRESS, CLINIC, HOSTILE, NUMBER, PASSWORD, TIMES, Leaks
@@ -119,7 +120,7 @@ def test_of_an_account_a_blinded_point_and_four_characters_leave(opened: Open, l
     assert "1 " in found
     assert "2024" in found
     assert words.phrase("advice-leaked-face", language) in found
-    assert CLINIC.label not in found
+    assert Text.of(CLINIC.label).said("en") not in found
     nothing, same = asked("mail", "nobody.lan@example.vn")
     assert words.page("account-none-text", language) in nothing
     assert same == ways  # what is asked does not tell what was answered
@@ -135,8 +136,11 @@ def test_two_institutions_hold_the_key(opened: Open, tmp_path: Path) -> None:
     with leaks.served(tmp_path, shares=2) as shared:
         page = opened(at=shared.address)
         assert HOSTILE in ask(page, "mail", ADDRESS)
-        one, other, *_ = left(page)
-        assert one == other  # the same point, to each
+        ours, theirs, *_ = left(page)
+        assert f"(to {shared.address})" in ours
+        assert "(to http://127.0.0.1:" in theirs
+        assert ours.partition(" (")[0] == theirs.partition(" (")[0]  # the same point, to each
+        assert ours != theirs
         assert words.page("account-none", "en") in ask(page, "mail", "nobody@example.vn")
 
 
@@ -169,6 +173,52 @@ def test_what_a_server_may_answer_instead(opened: Open, body: str, status: int, 
     assert ask(page, "password", PASSWORD) == words.page("leaks-answer", "en")
 
 
+def test_while_there_are_two_keys_half_the_bits_leave_under_each(opened: Open, tmp_path: Path) -> None:
+    with leaks.served(tmp_path, rotated=True) as site:
+        page = opened(at=site.address)
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        said = ask(page, "phone", NUMBER)
+        assert "Shop" in said
+        assert HOSTILE in said, "each key finds what is kept under it"
+        buckets = [each.partition("/breach/accounts/")[2] for each in asked if "/breach/accounts/" in each]
+        assert [re.sub("[0-9a-f]{2}$", "..", each) for each in buckets] == ["1/..", "2/.."]
+        assert words.page("account-none", "en") in ask(page, "mail", "nobody@example.vn")
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [None, {}, {"keys": []}, {"keys": [{"epoch": 1, "holders": []}]}, {"keys": [None]}, {"keys": [{"epoch": 1}] * 2},
+     {"keys": [{"epoch": each, "holders": [{"url": "", "public": "00" * 32}]} for each in (1, 2, 3)]}],
+)  # fmt: skip
+def test_a_site_that_names_other_keys_is_asked_nothing(opened: Open, keys: object) -> None:
+    page = opened()
+    page.route("**/breach/keys", lambda route: route.fulfill(json=keys))
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    check = """async (account) => {
+        const { checkAccount } = await import("/static/breach.js");
+        return checkAccount(account).then(() => "answered", ({ name, code }) => `${name} ${code}`);
+    }"""
+    assert page.evaluate(check, ADDRESS) == "CheckError answer"
+    assert not any("/breach/evaluate" in each or "/breach/accounts/" in each for each in asked)
+
+
+@pytest.mark.parametrize("count", ["9" * 5000, "x", "", "-1"])
+def test_a_count_that_is_none_is_no_all_clear(opened: Open, count: str) -> None:
+    page = opened()
+    digest = hashlib.sha1(PASSWORD.encode(), usedforsecurity=False).hexdigest().upper()
+    page.route("**/range/*", lambda route: route.fulfill(body=f"{digest[5:]}:{count}"))
+    assert ask(page, "password", PASSWORD) == words.page("leaks-answer", "en")
+
+
+def test_numbers_are_spelled_as_the_country_of_the_site_does(opened: Open, tmp_path: Path) -> None:
+    with leaks.served(tmp_path, country="855") as site:
+        page = opened(at=site.address)
+        assert words.page("account-none", "en") in ask(page, "phone", NUMBER), "a number of Cambodia"
+        assert "Shop" in ask(page, "phone", "+84 912 345 678")
+
+
 @pytest.mark.parametrize("language", words.LANGUAGES)
 def test_without_scripts_there_are_no_boxes(opened: Open, language: str) -> None:
     page = opened(language, java_script_enabled=False)
@@ -188,6 +238,7 @@ def test_the_boxes_are_accessible_and_fit_a_telephone(opened: Open, language: st
     page.locator("#leaks summary").click()
     for kind, text in (("password", PASSWORD), ("mail", ADDRESS), ("phone", "12")):
         ask(page, kind, text)
+        expect(page.locator(f"[data-kind={kind}] + aside")).to_have_css("position", "static")  # lies over no box
         assert page.evaluate("document.documentElement.scrollWidth") <= 320
         page.emulate_media(color_scheme="light")
         assert violations(page) == []
@@ -228,7 +279,7 @@ def test_the_holder_of_an_address_sees_all_and_can_be_taken_out(opened: Open, si
 
     assert wish("show", "AAAAAAAAAA") == words.page("owner-refused", "en")
     shown = wish("show")
-    assert CLINIC.label in shown
+    assert Text.of(CLINIC.label).said("en") in shown
     assert words.phrase("advice-leaked-health", "en") in shown
     assert words.page("owner-until", "en", text="").strip(" .") in wish("tell")
     assert words.page("done-forget", "en") in wish("forget")
@@ -245,7 +296,7 @@ def test_the_picture_has_a_tile(site: Leaks, language: str) -> None:
     assert f'href="/{language}/check#leaks"' in text
     with urlopen(f"{site.address}/api/picture") as answer:
         told = json.load(answer)["leaks"]
-    assert told == {"passwords": 1, "accounts": None, "collections": 3, "seconds": None, "of": 0}
+    assert told == {"passwords": 1, "accounts": None, "collections": 2, "seconds": None, "of": 0}, "not the clinic"
 
 
 def test_the_module_spells_accounts_as_we_do(opened: Open) -> None:

@@ -136,6 +136,7 @@ GIVEN = {  # without how nothing is proven, and no role is asked
     "how": "dns",
     "collection": "shop",
     "url": "https://a.example",
+    "epoch": "2",
 }
 
 

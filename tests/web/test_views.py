@@ -5,12 +5,14 @@ from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from khien import words
 from khien.errors import ObservableError
+from khien.model import Holding
 from khien.web import pages, views
 
 BENCH = Path(__file__).parents[2] / "docs/bench-names.md"
@@ -153,7 +155,11 @@ def test_an_answer_needs_a_name(detector: object) -> None:
 
 @pytest.mark.parametrize(("held", "accounts"), [(0, 0), (1, None), (9, None), (10, 10), (8_500_000, 8_500_000)])
 def test_of_few_people_no_number_is_said(held: int, accounts: int | None) -> None:
-    told = views.leaks({"sha1": 5, "accounts-1": held, "accounts-2": 0, "known-1": 77}, 2, [60.0, 90.0, 300.0])
+    at = datetime(2026, 11, 22, tzinfo=UTC)
+    entries = {"sha1": 5, "accounts-1": held + 70, "accounts-2": 0, "known-1": 77}
+    holdings = [Holding(id=name, file=name, entries=count, at=at) for name, count in entries.items()]
+    holdings[1] = msgspec.structs.replace(holdings[1], met={"1": held, "3": 70})  # who may hear of 3 has proven it
+    told = views.leaks(holdings, {"1", "2"}, [60.0, 90.0, 300.0])
     assert told == views.Leaks(passwords=5, accounts=accounts, collections=2, seconds=90.0, of=3)
 
 

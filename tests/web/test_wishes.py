@@ -11,15 +11,17 @@ from threading import Event
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from litestar.testing import TestClient
 
 from khien.app import machine, parts
 from khien.app import owners as app
 from khien.app.assembly import load as assembly_of
-from khien.app.configuration import Breach, Site
+from khien.app.configuration import Breach
 from khien.breach import wishes
 from khien.channels.mail.post import Post
+from khien.channels.mail.wishes import Wishes
 from khien.cli import serve
 from khien.detectors.lookalike import Lookalike
 from khien.model import Delivery, Removed, Wish
@@ -29,7 +31,7 @@ from khien.web import site as assembly
 from khien.web.wishes import Letters, People
 from tests import exposing
 from tests.channels.sides import MailSide, certificate
-from tests.web.conftest import HOST, KEY
+from tests.web.conftest import HOST, KEY, from_
 
 CODES, OPENS = b"c" * 32, b"o" * 32
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -84,6 +86,15 @@ def ask(tmp_path: Path, store: Embedded, people: People, detector: Lookalike) ->
         yield lambda what, **given: client.post(f"/breach/{what}", json=given)
 
 
+@pytest.fixture
+def near(tmp_path: Path, store: Embedded, people: People, detector: Lookalike) -> Iterator[Ask]:
+    """Asks through a proxy on this machine, which says from where."""
+    audit = machine.audit(tmp_path / "data")
+    made = from_(assembly.create(store, detector, {}, [HOST], audit=audit, key=KEY, people=people), "127.0.0.1")
+    with TestClient(made, base_url=f"http://{HOST}") as client:
+        yield lambda what, at, **given: client.post(f"/breach/{what}", json=given, headers={"X-Forwarded-For": at})
+
+
 def code(at: datetime = NOON) -> str:
     return owners.code(SPELLED, CODES, at)
 
@@ -127,6 +138,20 @@ def test_a_wrong_code_tells_nothing_and_ten_of_them_are_enough(ask: Ask) -> None
         assert refused.status_code == 401
         assert "clinic" not in refused.text
     assert ask("proven", address=LAN, code=code()).status_code == 429
+    other = owners.code(exposing.AN, CODES, NOON)
+    assert ask("proven", address="an@example.org", code=other).status_code == 200, "each address counts by itself"
+
+
+def test_nobody_keeps_the_holder_of_an_address_out(near: Ask) -> None:
+    """However many guess from everywhere, a right code from where none was guessed wrong is looked at."""
+    guesses = [near("proven", f"192.0.2.{n}", address=LAN, code="AAAAA-AAAAA").status_code for n in range(100)]
+    assert guesses == [401] * 100
+    assert near("proven", "192.0.2.7", address=LAN, code="AAAAA-AAAAA").status_code == 429, "a second guess waits"
+    assert near("proven", "198.51.100.1", address=LAN, code=code()).status_code == 200
+
+
+def test_right_codes_do_not_count(ask: Ask) -> None:
+    assert {ask("proven", address=LAN, code=code()).status_code for _ in range(80)} == {200}
 
 
 @pytest.mark.parametrize(("days", "status"), [(0, 200), (1, 200), (2, 401)])
@@ -182,6 +207,53 @@ def test_codes_are_rationed_by_network_and_silently_by_address(ask: Ask, mail: M
     assert len(letters(mail, 3)) == 3
 
 
+def test_a_mailbox_gets_no_more_by_tags_and_so_much_a_day(near: Ask, mail: MailSide, clock: Clock) -> None:
+    for hour in range(4):
+        clock.now = NOON + timedelta(hours=hour)
+        spelled = [f"lan.nguyen+{hour}{n}@example.vn" for n in range(5)]
+        assert {near("prove", f"192.0.2.{hour}", address=each).status_code for each in spelled} == {202}
+    assert len(letters(mail, 6)) == 6
+
+
+def test_a_mail_domain_gets_so_much_an_hour(people: People) -> None:
+    sent: list[str] = []
+    post = people.letters and people.letters.post
+    assert post
+
+    class Kept(Letters):
+        def put(self, to: Delivery, subject: str, text: str) -> None:  # noqa: ARG002
+            sent.append(to.address)
+
+    object.__setattr__(people, "letters", Kept(post))
+    for n in range(310):
+        people.send(b"mail:%d@example.vn" % n, "vi", str(n))
+    people.send(b"mail:1@example.org", "vi", "elsewhere")
+    assert len(sent) == 301
+
+
+def test_where_too_many_wait_all_are_told_the_same(ask: Ask, people: People) -> None:
+    letters = people.letters
+    assert letters
+    letters._begun = True  # pyright: ignore[reportPrivateUsage] # so that nothing is taken out
+    for _ in range(4):
+        ask("prove", address=LAN)  # the bound of this address is reached
+    waits = Delivery(id="d" * 64, about="", revision=1, channel="mail", address="x@example.org", due=NOON)
+    while not letters.full:
+        letters.put(waits, "", "")
+    answers = [ask("prove", address=each) for each in (LAN, "nobody@example.org")]
+    assert [each.status_code for each in answers] == [503, 503]
+    assert answers[0].content == answers[1].content
+
+
+@pytest.mark.parametrize("what", ["prove", "proven"])
+def test_a_body_that_is_not_utf_8(
+    tmp_path: Path, store: Embedded, people: People, detector: Lookalike, what: str
+) -> None:
+    made = assembly.create(store, detector, {}, [HOST], audit=machine.audit(tmp_path / "data"), key=KEY, people=people)
+    with TestClient(made, base_url=f"http://{HOST}") as client:
+        assert client.post(f"/breach/{what}", content=b'{"address": "\xff@example.vn"}').status_code == 400
+
+
 def test_nothing_of_it_is_logged(ask: Ask, mail: MailSide, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "khien")
     mail.answers = {"RCPT": "550 <lan.nguyen@example.vn> unknown"}
@@ -189,7 +261,7 @@ def test_nothing_of_it_is_logged(ask: Ask, mail: MailSide, caplog: pytest.LogCap
     until = time.monotonic() + 20
     while not caplog.records and time.monotonic() < until:
         time.sleep(0.02)
-    assert "InputError" in caplog.text
+    assert "ObservableError" in caplog.text
     assert "lan.nguyen" not in caplog.text.lower()
 
 
@@ -210,23 +282,26 @@ def test_the_site_that_khien_run_starts_writes_by_the_mail_channel(
     monkeypatch.chdir(tmp_path)
     lines = [
         'data = "data"',
+        '[site]\npublic = "https://csirt.example"\ncontact = "024 1234"',
         "[[channel]]",
         'kind = "mail"',
-        "[channel.post]",
+        '[channel.post]\nsigned = "Trung tâm CSIRT"',
         f'host = "127.0.0.1"\nport = {mail.port}\nsecurity = "none"\nsender = "khien@csirt.example"',
         'reply_to = "desk@csirt.example"\ndkim_key_file = ""',
     ]
     Path("khien.toml").write_text("\n".join(lines))
     made = assembly_of(None)
+    assert made.site
     assert set(made.channels) == {"mail", "wishes"}
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        site = Site(listen=f"127.0.0.1:{probe.getsockname()[1]}")
+        site = msgspec.structs.replace(made.site, listen=f"127.0.0.1:{probe.getsockname()[1]}")
     with serve.site(made.data, None, site, replay=False, letters=parts.letters(made.channels)) as served:
         asked = httpx.post(f"{served.address}breach/prove", json={"address": LAN, "language": "vi"})
         assert asked.status_code == 202
         ((to, text),) = letters(mail, 1)
         assert to == "lan.nguyen@example.vn"
+        assert text.replace("\r\n", "\n").endswith("\n\nTrung tâm CSIRT\n024 1234\nhttps://csirt.example\n")
         said = re.search(r"[2-9A-Z]{5}-[2-9A-Z]{5}", text)
         assert said
         told = {"address": LAN, "code": said[0], "wish": "tell"}
@@ -239,9 +314,42 @@ def test_the_site_that_khien_run_starts_writes_by_the_mail_channel(
     deliver.deliver(store, made.channels, lambda: NOON + timedelta(days=1), Event(), last)
     assert store.load(Delivery, about.id)[about.id].state == "sent"
     assert [to for to, _ in letters(mail, 2)] == ["lan.nguyen@example.vn"] * 2
-    assert "shop" not in letters(mail, 2)[1][1].lower()
+    news = letters(mail, 2)[1][1].replace("\r\n", "\n")
+    assert "shop" not in news.lower()
+    assert news.endswith("\n\nTrung tâm CSIRT\n024 1234\nhttps://csirt.example\n")
     for path in (tmp_path / "data").rglob("*"):
         assert not path.is_file() or b"lan.nguyen" not in path.read_bytes().lower()
+
+
+@pytest.mark.parametrize(
+    ("verb", "said", "left"),
+    [
+        ("RCPT", "550 5.1.1 <lan.nguyen@example.vn> nobody", 0),
+        ("RCPT", "550 5.7.1 <lan.nguyen@example.vn> not from you", 1),
+        ("RCPT", "450 4.2.1 <lan.nguyen@example.vn> later", 1),
+        ("MAIL", "550 5.1.8 not from you", 1),
+        ("DATA", "554 5.6.0 <lan.nguyen@example.vn> not this", 1),
+    ],
+)
+def test_a_wish_ends_where_its_address_takes_no_mail_for_good(
+    tmp_path: Path, store: Embedded, people: People, mail: MailSide, verb: str, said: str, left: int
+) -> None:
+    people.owners.tell(SPELLED, "vi", people.public, people.chance, NOON)
+    (wish,) = store.find(Wish)
+    opens = tmp_path / "opens.key"
+    opens.touch(mode=0o600)
+    opens.write_bytes(OPENS)
+    assert people.letters
+    channel = Wishes(post=people.letters.post, opens_file=str(opens))
+    store.save(Delivery(id="d" * 64, about=wish.id, revision=1, channel="wishes", address=wish.id, due=NOON))
+    mail.answers = {verb: said}
+    last = Event()
+    last.set()
+    deliver.deliver(store, {"wishes": channel}, lambda: NOON, Event(), last)
+    (told,) = store.find(Delivery)
+    assert told.state == ("due" if said.startswith("4") else "refused")
+    assert "lan.nguyen" not in told.why
+    assert store.count(Wish) == {(): left}
 
 
 def test_another_site_cannot_ask_in_somebodys_name(

@@ -71,13 +71,16 @@ class Holder(model.Record, frozen=True, kw_only=True):
 
 class Breach(model.Record, frozen=True, kw_only=True):
     """How stolen accounts are answered for. serve: whether the site does; epoch: of the key under which accounts are
-    kept from now on; holders: who else holds a share of a key, beside this house; evaluations: of blinded elements, for
-    a network in an hour; admitted: who else's tokens lift that limit, by the name they were made for."""
+    kept from now on; country: the calling code of numbers that are written as at home; holders: who else holds a share
+    of a key, beside this house; evaluations: of blinded elements, for a network in an hour; daily: for who shows a
+    token, in a day; admitted: who else's tokens do for that, by the name they were made for."""
 
     serve: bool = True
     epoch: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 1
+    country: Annotated[str, msgspec.Meta(pattern="^[1-9][0-9]{0,2}$")] = "84"  # Viet Nam
     holders: tuple[Holder, ...] = ()
     evaluations: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)] = 2000
+    daily: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)] = 10_000_000
     admitted: tuple[str, ...] = ()
 
 

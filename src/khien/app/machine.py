@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import resource
 import secrets
 import signal
 import stat
@@ -30,7 +31,7 @@ _KEYS = "keys"  # below the data directory
 NOTICES = "notices"  # the key from which links and codes of notices follow
 PADDING = "padding"  # the key from which rows follow that pad an answer
 _KEY = 32  # octets
-_PR_SET_PDEATHSIG = 1  # prctl(2)
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4  # prctl(2)
 
 
 def store(directory: Path) -> Embedded:
@@ -43,12 +44,17 @@ def store(directory: Path) -> Embedded:
     return registry.load("stores", "embedded").at(directory, clock)
 
 
+def named(asked: Path | None) -> Path:
+    """The data directory asked for, else that of khien.toml, else the default; store makes one where there is none."""
+    if asked is not None:
+        return asked
+    given = document(CONFIG)[1].get("data") if CONFIG.exists() else None
+    return Path(given if isinstance(given, str) else Config().data)
+
+
 def place(asked: Path | None) -> Path:
-    """The data directory asked for, else that of khien.toml, else the default. InputError: there is none yet."""
-    directory = asked
-    if directory is None:
-        given = document(CONFIG)[1].get("data") if CONFIG.exists() else None
-        directory = Path(given if isinstance(given, str) else Config().data)
+    """The data directory that is named. InputError: there is none yet."""
+    directory = named(asked)
     if not is_place(directory):
         raise InputError(f"{directory}: there is no such data directory: khien run makes one, --data names another")
     return directory
@@ -126,6 +132,13 @@ def run_long() -> None:
     import pyarrow as pa
 
     pa.set_memory_pool(pa.system_memory_pool())
+
+
+def without_core() -> None:
+    """Sees to it that this process leaves no image of its memory, however it ends; nobody else may look into it."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":  # which asks a program that takes cores from a pipe whatever the limit says
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def end_with_parent() -> None:

@@ -3,8 +3,6 @@
 import secrets
 from pathlib import Path
 
-import msgspec
-
 from khien.app import breach
 from khien.app.configuration import Breach
 from khien.app.epochs import Epochs
@@ -16,11 +14,10 @@ from khien.pipeline.owners import Owners
 def owners(store: Store, data: Path, settings: Breach) -> Owners:
     """What they may do. UnavailableError, of each act: another holder of a share of a key is away."""
 
+    epochs = Epochs(data, settings)
+
     def found(spelled: bytes) -> dict[int, bytes]:
-        epochs = (
-            Epochs(data, msgspec.structs.replace(settings, epoch=each)) for each in Epochs(data, settings).begun()
-        )
-        keyed = (each.keyed(secrets.token_bytes) for each in epochs)
-        return {each.epoch: each.outputs([spelled])[0][:ACCOUNT] for each in keyed}
+        outputs = {each: epochs.outputs(each, secrets.token_bytes) for each in epochs.begun()}
+        return {epoch: made([spelled])[0][:ACCOUNT] for epoch, made in outputs.items()}
 
     return Owners(store, breach.place(data), found)

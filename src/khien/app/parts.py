@@ -60,6 +60,9 @@ def feed(
     if not isinstance(kind, str):
         raise ConfigError(f"source {name!r}: kind is {kind!r}: give one of {', '.join(registry.names('sources'))}")
     made = registry.load("sources", kind)
+    yields = getattr(made, "yields", None)  # a property, where settings decide
+    if isinstance(yields, pa.Schema) and schema.secret(yields):
+        raise ConfigError(f"source {name!r}: {kind} yields what leaked, which no table takes: use khien breach import")
     spool = str(data / _SPOOL / _file_name(name))
     ours = {"spool": spool, "asks": asks, "contact": contact, "clock": clock}
     source = _part(made, f"source {name!r}", kind, settings, folder, ours)

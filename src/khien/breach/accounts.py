@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from khien import canon
+from khien.breach.octets import ASCII, HIGHEST, eight, from_on, place, put_eight, small, up_to
 from khien.compiled import inner, kernel
 from khien.errors import ObservableError
 
@@ -110,17 +111,20 @@ def _vietnamese(digits: str) -> str:
 
 
 class Spelled(NamedTuple):
-    """A column of accounts, spelled: account i is ``values[starts[i]:ends[i]]``, its domain begins at ``domains[i]``.
+    """A column of accounts, spelled: account i is ``values[starts[i]:ends[i]]``, padded as siphash takes it.
 
     kinds: MAIL, PHONE, or NAME for what has no spelling, which stands there as met behind ``name:``: so that what was
-    logged in with it counts once for each who did.
+    logged in with it counts once for each who did. domains: which of the hosts the domain of an address is. Most share
+    few of them, so that what is made of a domain is made once for a host; only rare ones may be there more than once.
     """
 
     values: Any  # u1
     starts: Any  # i8
     ends: Any  # i8
-    domains: Any  # i8, ends where there is none
     kinds: Any  # u1
+    domains: Any  # i8, 0 where there is none
+    hosts: Any  # u1: host h is hosts[places[h]:places[h + 1]]
+    places: Any  # i8
 
 
 NAME, MAIL, PHONE, FOREIGN = range(4)  # kinds; FOREIGN: not of ASCII alone, and left to canonical
@@ -128,72 +132,111 @@ NAME, MAIL, PHONE, FOREIGN = range(4)  # kinds; FOREIGN: not of ASCII alone, and
 
 def spell(values: Any, starts: Any, ends: Any, country: str = VIET_NAM) -> Spelled:
     """Spells the accounts that stand at these spans (i8) of values (u1), as canonical does."""
-    count = len(starts)
-    out = np.empty(int((ends - starts).sum()) + _MORE * count, np.uint8)
-    first, last, domains = (np.empty(count, np.int64) for _ in range(3))
-    spelled = Spelled(out, first, last, domains, np.empty(count, np.uint8))
-    made = spell_all(
-        values, starts, ends, count, *_tables(), np.frombuffer(country.encode(), np.uint8), len(country),
-        np.empty(LONGEST + 8, np.uint8), *spelled,
-    )  # fmt: skip
+    known = _providers()
+    spelled, made = _spell(values, starts, ends, country, known._replace(slots=known.slots.copy()))
     foreign = np.flatnonzero(spelled.kinds == FOREIGN)
     return _foreign(values, starts, ends, country, spelled, made, foreign) if len(foreign) else spelled
+
+
+class _Hosts(NamedTuple):
+    """Hosts that are known: as in Spelled, what else is known of each, and where to look for it by its hash."""
+
+    hosts: Any
+    places: Any
+    rules: Any  # u1
+    slots: Any  # i4
+
+
+@cache
+def _providers() -> _Hosts:
+    """The hosts that a column begins with: none, Google, and those whose addresses have tags."""
+    known = [GOOGLE, *sorted(SAME.keys() | TAGGED - {GOOGLE})]
+    each = [b"x@" + host.encode() for host in known]
+    ends = np.cumsum([len(one) for one in each])
+    nothing = _Hosts(np.zeros(0, np.uint8), np.zeros(2, np.int64), np.zeros(1, np.uint8), np.zeros(_SLOTS, np.int32))
+    values = np.frombuffer(b"".join(each), np.uint8)
+    made, _ = _spell(values, ends - [len(one) for one in each], ends, VIET_NAM, nothing)
+    rules = [_IS_TAGGED | (_IS_GOOGLE if SAME.get(host, host) == GOOGLE else 0) for host in known]
+    return nothing._replace(hosts=made.hosts, places=made.places, rules=np.array([0, *rules], np.uint8))
+
+
+def _spell(values: Any, starts: Any, ends: Any, country: str, known: _Hosts) -> tuple[Spelled, int]:
+    """All but what is foreign, and how many octets were made; in the slots of known stands then what was learnt."""
+    count, octets = len(starts), int((ends - starts).sum())
+    first, last, domains = (np.empty(count, np.int64) for _ in range(3))
+    hosts, places, rules = (
+        _longer(each, more) for each, more in zip(known[:3], (octets + _MORE, count, count), strict=True)
+    )
+    spelled = Spelled(
+        np.empty(octets + _MORE * (count + 1), np.uint8), first, last, np.empty(count, np.uint8), domains, hosts, places
+    )
+    done = np.array([0, len(known.rules)])
+    spell_all(
+        values, len(values), starts, ends, count, *_letters(), np.frombuffer(country.encode(), np.uint8), len(country),
+        np.empty(LONGEST + 16, np.uint8), rules, known.slots, *spelled, done,
+    )  # fmt: skip
+    made, learnt = done.tolist()
+    places = places[: learnt + 1]
+    return spelled._replace(hosts=hosts[: places[-1]], places=places), made
+
+
+def _longer(array: Any, more: int) -> Any:
+    """An array with room behind it."""
+    longer = np.empty(len(array) + more, array.dtype)
+    longer[: len(array)] = array
+    return longer
 
 
 def _foreign(values: Any, starts: Any, ends: Any, country: str, spelled: Spelled, made: int, rows: Any) -> Spelled:
     """Spells these rows too, behind what was made."""
     texts: list[bytes] = []
+    hosts: list[bytes] = []
+    begin = made
     for row in rows.tolist():
         raw = values[starts[row] : ends[row]].tobytes()
         text = canonical(raw, country)
         spelled.kinds[row] = NAME if text is None else MAIL
-        text = _NAME + raw.strip(_BLANKS)[:LONGEST] if text is None else text
-        spelled.starts[row] = made
-        spelled.domains[row] = made + (text.find(b"@") + 1 if spelled.kinds[row] == MAIL else len(text))
-        made += len(text)
-        spelled.ends[row] = made
-        texts.append(text)
-    more = np.frombuffer(b"".join(texts), np.uint8)
-    return spelled._replace(values=np.concatenate((spelled.values[: made - len(more)], more)))
+        spelled.domains[row] = 0 if text is None else len(spelled.places) - 1 + len(hosts)
+        if text is None:
+            text = _NAME + raw.strip(_BLANKS)[:LONGEST]
+        else:
+            hosts.append(text.partition(b"@")[2])
+        spelled.starts[row], spelled.ends[row] = made, made + len(text)
+        texts.append(text + bytes(8 - len(text) % 8))
+        made += len(texts[-1])
+    ends = spelled.places[-1] + np.cumsum([len(host) for host in hosts], dtype=np.int64)
+    return spelled._replace(
+        values=np.concatenate((spelled.values[:begin], np.frombuffer(b"".join(texts), np.uint8))),
+        hosts=np.concatenate((spelled.hosts, np.frombuffer(b"".join(hosts), np.uint8))),
+        places=np.concatenate((spelled.places, ends)),
+    )
 
 
-_NAME, _MAIL, _PHONE = b"name:", b"mail:", b"phone:+"
+_NAME = b"name:"
 _MORE = 24  # octets by which a spelling may be longer than what was met: a kind, fifteen digits
-_IS_TAGGED, _IS_GOOGLE, _IS_OTHER = 1, 2, 4  # bits of what a domain is: the last, Google's under its other name
-_SLOTS = 256
-BASIS, PRIME, BITS = 0x0BF29CE484222325, 0x01000193, (1 << 62) - 1
+# Kinds as words, and how many of their octets count
+MAIL_FRONT, NAME_FRONT, PHONE_FRONT = (int.from_bytes(each, "little") for each in (b"mail:", _NAME, b"phone:+"))
+_OF_FRONT, _OF_PHONE = 5, 7
+_IS_TAGGED, _IS_GOOGLE = 1, 2  # bits of what is known of a host
+_GOOGLE = 1  # its number
+_SLOTS, _PROBES = 1 << 14, 4
+_ODD = 0x9E3779B97F4A7C15
+_DOT = 128  # a bit of the letter
+_TWO = 16  # octets of two words, which most hosts do not fill
 
 
 @cache
-def _tables() -> tuple[Any, ...]:
-    """What the kernel looks up: letters of a local part and of a domain, small (0: none); prefixes that moved; kinds in
-    front; providers by the hash of their domain, and what they are."""
+def _letters() -> tuple[Any, Any]:
+    """Letters of a local part and of a domain, small (0: none), and the prefixes of numbers that moved."""
     letters = np.zeros(512, np.uint8)
     for code in range(128):
         small = chr(code).lower()
-        letters[code] = ord(small) if _LOCAL.fullmatch(small) else 0
+        letters[code] = ord(small) | (_DOT if small == "." else 0) if _LOCAL.fullmatch(small) else 0
         letters[256 + code] = ord(small) if small.isalnum() or small in "_-." else 0
     moved = np.zeros(1000, np.uint8)
     for old, new in MOVED.items():
         moved[int(old)] = int(new)
-    hashes, rules = np.full(_SLOTS, -1, np.int64), np.zeros(_SLOTS, np.uint8)
-    for domain in sorted(TAGGED | SAME.keys()):
-        hashed = BASIS
-        for code in domain.encode():
-            hashed = mixed(hashed, code)
-        slot = hashed % _SLOTS
-        while hashes[slot] >= 0:
-            slot = (slot + 1) % _SLOTS
-        google = _IS_GOOGLE if domain == GOOGLE else _IS_GOOGLE | _IS_OTHER if domain in SAME else 0
-        hashes[slot], rules[slot] = hashed, _IS_TAGGED | google
-    fronts = np.frombuffer(_NAME + _MAIL + _PHONE + GOOGLE.encode(), np.uint8)
-    return letters, moved, fronts, hashes, rules
-
-
-@inner
-def mixed(hashed, code):
-    """One step of a domain's hash (FNV-1a's, in 62 bits). Who makes a domain of their own collide loses their tags."""
-    return ((hashed ^ code) * PRIME) & BITS
+    return letters, moved
 
 
 @inner
@@ -220,93 +263,138 @@ def none_or_foreign(values, at, end):
 
 
 @inner
-def spell_local(values, start, end, letters, out, done):
-    """Writes the local part of an address; where its @ stands in values; -1 or -2 where there is none."""
-    at = start
-    while at < end:
-        small = letters[values[at]]
-        if small == 0:
-            break
-        out[done + at - start] = small
-        at += 1
-    return at if at < end and values[at] == 64 and start < at else none_or_foreign(values, at, end)
+def read_local(values, size, start, end, out, first):
+    """Writes octets small up to @: where it stands, end where it does not; whether all before it are plain: -./0-9 or
+    ^_`a-z{|}~, which any local part may have; and whether any is a dot."""
+    others = dots = np.uint64(0)
+    for at in range(start, end, 8):
+        word = small(up_to(values, size, at, end))
+        put_eight(word, out, first + at - start)
+        bits = word & np.uint64(ASCII)
+        met = from_on(bits, 64) & ~from_on(bits, 65) & ~word & np.uint64(HIGHEST)
+        lowest = met & (~met + np.uint64(1))
+        before = (lowest - np.uint64(1)) & np.uint64(HIGHEST)  # all, where there is none
+        plain = (from_on(bits, 0x2D) & ~from_on(bits, 0x3A)) | (from_on(bits, 0x5E) & ~from_on(bits, 0x7F))
+        others |= (~plain | word) & before
+        dots |= from_on(bits, 46) & ~from_on(bits, 47) & before
+        if met:
+            return at + place(lowest), others == 0, dots != 0
+    return end, False, False
 
 
 @inner
-def spell_domain(values, start, end, letters, out, done):
-    """Writes a domain that has no dot behind; its hash; -1 or -2 where there is none."""
-    hashed = BASIS
-    label = start
-    dots = 0
-    at = start
-    while at < end:
-        small = letters[256 + values[at]]
-        if small == 0:
-            return none_or_foreign(values, at, end)
-        if small == 46:
-            if not 0 < at - label <= 63:
-                return none_or_foreign(values, at, end)
-            dots += 1
-            label = at + 1
-        out[done + at - start] = small
-        hashed = mixed(hashed, small)
-        at += 1
-    numeric = True
-    for i in range(label, end):
-        numeric = numeric and 48 <= values[i] < 58
-    return -1 if dots == 0 or numeric or end - label > 63 or end - start > 253 else hashed
-
-
-@inner
-def rule_of(hashed, hashes, rules):
-    """What is known of a domain."""
-    slot = hashed % _SLOTS
-    while hashes[slot] >= 0:
-        if hashes[slot] == hashed:
-            return rules[slot] + 0
-        slot = (slot + 1) % _SLOTS
-    return 0
-
-
-@inner
-def untagged(out, first, end, rule):
-    """Takes from a local part what its provider does not look at; where it ends then."""
+def spell_local(values, start, end, letters, rule, out, first):
+    """Writes a local part without what its provider does not look at; where it ends then, -1 or -2 where it is none."""
     to = first
-    for at in range(first, end):
-        code = out[at]
-        if code == 43:
-            break
-        out[to] = code
-        to += 0 if code == 46 and rule & _IS_GOOGLE else 1
+    undotted = (rule & _IS_GOOGLE) >> 1
+    for at in range(start, end):
+        letter = letters[values[at]]
+        if letter == 0:
+            return none_or_foreign(values, at, end)
+        if letter == 43 and rule:
+            for rest in range(at, end):
+                if letters[values[rest]] == 0:
+                    return none_or_foreign(values, rest, end)
+            return to
+        out[to] = letter & 127
+        to += 1 - ((letter >> 7) & undotted)
     return to
 
 
 @inner
-def spell_address(values, start, end, letters, fronts, hashes, rules, out, done):
-    """Writes an address behind what is done; where its domain begins then, and where it ends, -1 or -2 for none."""
-    first = put(fronts, 5, 10, out, done)
-    at = spell_local(values, start, end, letters, out, first)
-    if at < 0:
-        return 0, at
-    behind = end - 1 if values[end - 1] == 46 else end
+def learn(values, start, end, letters, hosts, done):
+    """Writes a domain that has no dot behind, behind the hosts; where it ends; -1 or -2 where there is none."""
+    label = start
+    dots = 0
+    for at in range(start, end):
+        letter = letters[256 + values[at]]
+        if letter == 0 or (letter == 46 and not 0 < at - label <= 63):
+            return none_or_foreign(values, at, end)
+        if letter == 46:
+            dots += 1
+            label = at + 1
+        hosts[done + at - start] = letter
+    numeric = True
+    for i in range(label, end):
+        numeric = numeric and 48 <= values[i] < 58
+    return -1 if dots == 0 or numeric or end - label > 63 or end - start > 253 else done + end - start
+
+
+@inner
+def is_host(values, size, start, end, front, back, hosts, begin, last):
+    """Whether a domain, but for its case, is the host between these places; front and back: its first two words."""
+    if last - begin != end - start or front != up_to(hosts, begin + 8, begin, last):
+        return False
+    if back != up_to(hosts, begin + 16, begin + 8, last):
+        return False
+    for k in range(_TWO, end - start, 8):
+        if small(up_to(values, size, start + k, end)) != up_to(hosts, begin + k + 8, begin + k, last):
+            return False
+    return True
+
+
+@inner
+def mixed(hashed, word):
+    """One step of a domain's hash."""
+    hashed = (hashed ^ word) * np.uint64(_ODD)
+    return hashed ^ (hashed >> np.uint64(32))
+
+
+@inner
+def host_of(values, size, start, end, hosts, places, slots):
+    """Which host a domain is, 0 where it is none that is known, and the slot where it may be noted, -1 for none.
+
+    Domains that somebody made collide are learnt anew each time they are met, which costs what learning costs.
+    """
+    front, back = small(up_to(values, size, start, end)), small(up_to(values, size, start + 8, end))
+    hashed = mixed(mixed(np.uint64(end - start), front), back)
+    for at in range(start + _TWO, end, 8):
+        hashed = mixed(hashed, small(up_to(values, size, at, end)))
+    for probe in range(_PROBES):
+        slot = (np.int64(hashed & np.uint64(_SLOTS - 1)) + probe) & (_SLOTS - 1)
+        host = slots[slot] + 0
+        if host == 0:
+            return 0, slot
+        if is_host(values, size, start, end, front, back, hosts, places[host], places[host + 1]):
+            return host, slot
+    return 0, -1
+
+
+@inner
+def spell_address(values, size, start, end, letters, hosts, places, rules, slots, known, out, done):
+    """Writes an address behind what is done; where it ends, -1 or -2 where it is none, and its host; a host that is not
+    among those known is learnt as the next."""
+    first = done + _OF_FRONT
+    put_eight(np.uint64(MAIL_FRONT), out, done)
+    at, is_plain, has_dots = read_local(values, size, start, end, out, first)
+    if at == end:
+        return none_or_foreign(values, start, end), 0
+    last = end - 1 if values[end - 1] == 46 else end
+    host, slot = host_of(values, size, at + 1, last, hosts, places, slots)
+    if host == 0:
+        places[known + 1] = learn(values, at + 1, last, letters, hosts, places[known])
+        if places[known + 1] < 0:
+            return places[known + 1], 0
+        host = known
+        rules[host] = 0
+        if slot >= 0:
+            slots[slot] = host
+    rule = rules[host]
+    if rule & _IS_GOOGLE:
+        host = _GOOGLE
     local = first + at - start
+    if not is_plain or (has_dots and rule & _IS_GOOGLE):
+        local = spell_local(values, start, at, letters, rule, out, first)
+    if local < 0:
+        return local, host
     out[local] = 64
-    hashed = spell_domain(values, at + 1, behind, letters, out, local + 1)
-    if hashed < 0 or at - start > _LONGEST_LOCAL:
-        return 0, min(hashed, -1)
-    rule = rule_of(hashed, hashes, rules)
-    to = local + behind - at
-    if rule:
-        met = local
-        local = untagged(out, first, met, rule)
-        if local == first:
-            return 0, -1
-        if rule & _IS_OTHER:
-            out[local] = 64
-            to = put(fronts, 17, 26, out, local + 1)
-        elif local < met:
-            to = put(out, met, to, out, local)
-    return local + 1, to if to - first <= _LONGEST_ADDRESS else -1
+    begin = places[host]
+    octets = places[host + 1] - begin
+    for k in range(0, max(octets, _TWO), 8):
+        put_eight(eight(hosts, begin + k), out, local + 1 + k)
+    to = local + 1 + octets
+    fits = local > first and at - start <= _LONGEST_LOCAL and to - first <= _LONGEST_ADDRESS
+    return to if fits else -1, host
 
 
 @inner
@@ -367,7 +455,7 @@ def vietnamese(room, at, count, moved):
 
 
 @inner
-def spell_number(values, start, end, moved, fronts, country, places, room, out, done):
+def spell_number(values, start, end, moved, country, places, room, out, done):
     """Writes a number behind what is done; where it ends then, -1 for none."""
     if start == end:
         return -1
@@ -379,17 +467,19 @@ def spell_number(values, start, end, moved, fronts, country, places, room, out, 
         at, count = vietnamese(room, at, count, moved)
     if not 8 <= count <= 15 or room[at] == 48:
         return -1
-    return put(room, at, at + count, out, put(fronts, 10, 17, out, done))
+    put_eight(np.uint64(PHONE_FRONT), out, done)
+    return put(room, at, at + count, out, done + _OF_PHONE)
 
 
-@kernel("i8", "u1*", "i8*", "i8*", "i8", "u1*", "u1*", "u1*", "i8*", "u1*", "u1*", "i8", "u1*",
-        "u1*", "i8*", "i8*", "i8*", "u1*")  # fmt: skip
+@kernel("i8", "u1*", "i8", "i8*", "i8*", "i8", "u1*", "u1*", "u1*", "i8", "u1*", "u1*", "i4*",
+        "u1*", "i8*", "i8*", "u1*", "i8*", "u1*", "i8*", "i8*")  # fmt: skip
 def spell_all(
-    values, starts, ends, count, letters, moved, fronts, hashes, rules, country, places, room,
-    out, out_starts, out_ends, domains, kinds,
+    values, size, starts, ends, count, letters, moved, country, digits, room, rules, slots,
+    out, out_starts, out_ends, kinds, domains, hosts, places, made,
 ):  # fmt: skip
-    """Spells count accounts, one behind the other; answers how many octets were written."""
-    done = 0
+    """Spells count accounts, one behind the other; made: octets so far, and hosts that are known."""
+    done = made[0]
+    known = made[1]
     for i in range(count):
         start, end = starts[i], ends[i]
         fits = end - start <= LONGEST
@@ -397,21 +487,27 @@ def spell_all(
             start += 1
         while end > start and is_blank(values[end - 1]):
             end -= 1
-        kind, domain, to = NAME, 0, -1
+        kind, host, to = NAME, 0, -1
         if fits:
-            domain, to = spell_address(values, start, end, letters, fronts, hashes, rules, out, done)
+            to, host = spell_address(
+                values, size, start, end, letters, hosts, places, rules, slots, known, out, done
+            )  # fmt: skip
+            known += host == known
             kind = MAIL
         if fits and to == -1:
-            to = spell_number(values, start, end, moved, fronts, country, places, room, out, done)
-            domain, kind = to, PHONE
+            to, host = spell_number(values, start, end, moved, country, digits, room, out, done), 0
+            kind = PHONE
         if to == -2:
-            to, kind, domain = done, FOREIGN, done
+            to, kind = done, FOREIGN
         elif to < 0:
-            kind = NAME
-            domain = to = put(values, start, min(end, start + LONGEST), out, put(fronts, 0, 5, out, done))
+            put_eight(np.uint64(NAME_FRONT), out, done)
+            to, kind = put(values, start, min(end, start + LONGEST), out, done + _OF_FRONT), NAME
         out_starts[i] = done
         out_ends[i] = to
-        domains[i] = domain
         kinds[i] = kind
-        done = to
-    return done
+        domains[i] = host
+        put_eight(np.uint64(0), out, to)
+        done += (to - done & ~7) + 8
+    made[0] = done
+    made[1] = known
+    return count

@@ -4,7 +4,7 @@ Digests are sorted and counted from 0. Digest i, in bucket b (its first 24 bits 
 what is not set ends a bucket (Elias, Efficient storage and retrieval by content and address of static files, 1974;
 Fano, 1971). ``bases`` has for each 16 buckets how many digests come before them, so that a look-up begins at a bit near
 its bucket. A row is the rest of its digest behind 24 bits, and one octet: its count, or LARGE, and then its number and
-its count are in ``large``, in order. Behind the last row there is as much again that may be read.
+its count are in ``large``, in order. Behind the last row there is as much as five rows that may be read.
 """
 
 import numpy as np
@@ -19,13 +19,16 @@ GROUPS = BUCKETS // GROUP
 LARGE = 255
 SPARE = 8  # octets behind the last bit that a look-up may read
 TOGETHER = 64  # queries of a batch that wait for memory at once
-SCRATCH = 3 * TOGETHER
+ORDERED = 1 << 17  # queries of a batch that are put in order before
+PARTS = 1 << 13  # in so many parts
 
 _SHIFT = 4  # of GROUP
+_PART = 11  # bits of a bucket that do not say its part
 _WINDOW = 56  # bits that are looked at together: no sum of them spoils a sign
 _ALL = (1 << _WINDOW) - 1
 _ONES = 0x01010101010101  # one in each of their octets
 _HIGHS = 0x80808080808080
+_SOME = 4  # rows of a bucket that are compared at once
 _FEW = 8  # rows of a bucket that are looked through; more are halved
 
 PLACES = np.array(
@@ -134,6 +137,16 @@ def _same(rows, at, digest, wanted, rest):
 
 
 @inner
+def _among(rows, stride, low, length, wanted):
+    """The row among the first of a bucket that begins with 8 octets, without a branch; -1: none does."""
+    row = np.int64(-1)
+    for each in range(_SOME):
+        if (each < length) & (number(rows, (low + each) * stride) == wanted):
+            row = low + each
+    return row
+
+
+@inner
 def _within(rows, rest, low, length, digest, wanted):
     """The row that holds a digest's rest, among so many from low on; -1: none does."""
     stride = rest + 1
@@ -165,7 +178,7 @@ def _large(large, larger, row):
 
 
 @inner
-def _counted(rows, rest, large, larger, row):
+def counted(rows, rest, large, larger, row):
     """The count of a row."""
     count = np.int64(rows[row * (rest + 1) + rest])
     return _large(large, larger, row) if count == LARGE else count
@@ -182,7 +195,7 @@ def look_up(rows, entries, rest, bits, bases, places, large, larger, digest, at)
     bucket = bucket_of(digest, at)
     begin, length = _bounds(bits, places, entries, bucket, _near(bases, entries, bucket))
     row = _within(rows, rest, begin, length, digest, at + BUCKET)
-    return _counted(rows, rest, large, larger, row) if row >= 0 else np.int64(0)
+    return counted(rows, rest, large, larger, row) if row >= 0 else np.int64(0)
 
 
 @kernel("i8", "u1*", "i8", "i8", "u1*", "u4*", "u1*", "i8*", "i8", "u1*")
@@ -191,48 +204,74 @@ def count(rows, entries, rest, bits, bases, places, large, larger, digest):
     return look_up(rows, entries, rest, bits, bases, places, large, larger, digest, 0)
 
 
-@kernel("i8", "u1*", "i8", "i8", "u1*", "u4*", "u1*", "i8*", "i8", "u1*", "i8", "i8*", "i8*")
-def counts(rows, entries, rest, bits, bases, places, large, larger, digests, n, scratch, out):
+@inner
+def _order(digests, first, size, width, starts, order):
+    """Queries by the first bits of their digests: then the pages they need are neighbours."""
+    for each in range(PARTS + 1):
+        starts[each] = 0
+    for each in range(first, first + size):
+        starts[(bucket_of(digests, each * width) >> _PART) + 1] += 1
+    for each in range(PARTS):
+        starts[each + 1] += starts[each]
+    for each in range(first, first + size):
+        part = bucket_of(digests, each * width) >> _PART
+        order[starts[part]] = each
+        starts[part] += 1
+
+
+@kernel("i8", "u1*", "i8", "i8", "u1*", "u4*", "u1*", "i8*", "i8", "u1*", "i8", "i8*", "i8*", "i4*", "i8*")
+def counts(rows, entries, rest, bits, bases, places, large, larger, digests, n, waiting, starts, order, out):
     """The counts of n digests, in stages: while some are computed, the memory that others need is on its way."""
     width, stride = rest + BUCKET, rest + 1
-    for first in range(0, n, TOGETHER):
-        size = min(TOGETHER, n - first)
-        for each in range(size):
-            scratch[each] = _near(bases, entries, bucket_of(digests, (first + each) * width))
-        for each in range(size):
-            scratch[TOGETHER + each] = _window(bits, scratch[each])
-        for each in range(size):
-            bucket = bucket_of(digests, (first + each) * width)
-            begin, length = _bounds(bits, places, entries, bucket, scratch[each])
-            scratch[each] = begin if length > 0 else 0
-            scratch[TOGETHER + each] = length
-        for each in range(size):
-            at = scratch[each] * stride
-            scratch[2 * TOGETHER + each] = np.int64(rows[at]) + np.int64(rows[at + stride])
-        for each in range(size):
-            at, low, length = (first + each) * width + BUCKET, scratch[each], scratch[TOGETHER + each]
-            row = np.int64(-1)  # without a branch for all but a few
-            if (length > 1) & _same(rows, (low + 1) * stride, digests, at, rest):
-                row = low + 1
-            if (length > 0) & _same(rows, low * stride, digests, at, rest):
-                row = low
-            if length > 2:
-                row = _within(rows, rest, low, length, digests, at)
-            scratch[each] = row
-        for each in range(size):
-            row = scratch[each]
-            found = np.int64(rows[max(row, 0) * stride + rest]) if row >= 0 else np.int64(0)
-            out[first + each] = _large(large, larger, row) if found == LARGE else found
+    for done in range(0, n, ORDERED):
+        ordered = min(ORDERED, n - done)
+        _order(digests, done, ordered, width, starts, order)
+        for first in range(0, ordered, TOGETHER):
+            size = min(TOGETHER, ordered - first)
+            for each in range(size):
+                bucket = bucket_of(digests, np.int64(order[first + each]) * width)
+                waiting[each] = _near(bases, entries, bucket)
+                waiting[TOGETHER + each] = bucket
+            for each in range(size):
+                waiting[2 * TOGETHER + each] = _window(bits, waiting[each])
+            for each in range(size):
+                begin, length = _bounds(bits, places, entries, waiting[TOGETHER + each], waiting[each])
+                waiting[each] = begin if length > 0 else 0
+                waiting[TOGETHER + each] = length
+            for each in range(size):
+                at, length = waiting[each] * stride, waiting[TOGETHER + each]
+                waiting[2 * TOGETHER + each] = np.int64(rows[at]) + np.int64(rows[at + length * stride])
+            for each in range(size):
+                query = np.int64(order[first + each])
+                at, low, length = query * width + BUCKET, waiting[each], waiting[TOGETHER + each]
+                row = _among(rows, stride, low, length, number(digests, at))
+                if (length > _SOME) | (row >= 0) & (not _same(rows, max(row, 0) * stride, digests, at, rest)):
+                    row = _within(rows, rest, low, length, digests, at)
+                found = np.int64(rows[max(row, 0) * stride + rest]) if row >= 0 else np.int64(0)
+                out[query] = _large(large, larger, row) if found == LARGE else found
     return 0
+
+
+@inner
+def between(entries, bits, bases, places, first, last):
+    """How many digests come before a bucket, and how many before the end of another."""
+    begin, _ = _bounds(bits, places, entries, first, _near(bases, entries, first))
+    end, length = _bounds(bits, places, entries, last, _near(bases, entries, last))
+    return begin, max(begin, end + length)
+
+
+@inner
+def bucket_from(bits, entries, row, bucket):
+    """The bucket of a row that is in this one or a later one."""
+    while row + bucket < entries + BUCKETS and not (bits[(row + bucket) >> 3] >> ((row + bucket) & 7)) & 1:
+        bucket += 1
+    return bucket
 
 
 @kernel("i8", "i8", "u1*", "u4*", "u1*", "i8", "i8", "i8*")
 def span(entries, bits, bases, places, first, last, out):
     """out: how many digests come before a bucket, and how many before the end of another."""
-    begin, length = _bounds(bits, places, entries, np.int64(first), _near(bases, entries, np.int64(first)))
-    out[0] = begin
-    begin, length = _bounds(bits, places, entries, np.int64(last), _near(bases, entries, np.int64(last)))
-    out[1] = begin + length
+    out[0], out[1] = between(entries, bits, bases, places, np.int64(first), np.int64(last))
     return 0
 
 
@@ -243,10 +282,7 @@ def unfold(rows, first, n, rest, bits, entries, large, larger, bucket, digests, 
     """
     now = bucket[0]
     for each in range(n):
-        bit = first + each + now
-        while bit < entries + BUCKETS and not (bits[bit >> 3] >> (bit & 7)) & 1:
-            now += 1
-            bit += 1
+        now = bucket_from(bits, entries, first + each, now)
         at = each * (rest + BUCKET)
         digests[at] = (now >> 16) & 255
         digests[at + 1] = (now >> 8) & 255

@@ -16,7 +16,7 @@ from khien.compiled import inner, kernel
 def sha1(values: Any, starts: Any, ends: Any) -> Any:
     """SHA-1 of each span: u1 (n, 20)."""
     out = np.empty((len(starts), 20), np.uint8)
-    rounds.sha1_of(values, starts, ends, len(starts), np.empty(rounds.ROOM, np.uint32), out)
+    rounds.sha1_of(values, len(values), starts, ends, len(starts), np.empty(rounds.ROOM, np.uint32), out)
     return out
 
 
@@ -27,17 +27,29 @@ def ntlm(values: Any, starts: Any, ends: Any) -> Any:
     offsets = np.zeros(count + 1, np.int64)
     widen(values, starts, ends, count, wide, offsets)
     out = np.empty((count, 16), np.uint8)
-    rounds.md4_of(wide, offsets[:-1], offsets[1:], count, np.empty(rounds.ROOM, np.uint32), out)
+    rounds.md4_of(wide, len(wide), offsets[:-1], offsets[1:], count, np.empty(rounds.ROOM, np.uint32), out)
     return out
 
 
-def siphash(values: Any, starts: Any, ends: Any, key: bytes, octets: int) -> Any:
-    """SipHash-2-4 of each span under a key of 16 octets: u1 (n, octets), octets 8 or 16."""
-    out = np.empty((len(starts), octets), np.uint8)
+def siphash(values: Any, starts: Any, ends: Any, key: bytes, octets: int, padded: bool = False) -> Any:
+    """SipHash-2-4 of each span under a key of 16 octets: u1 (n, octets), octets 8 or 16.
+
+    padded: behind each span are 1 to 8 zeros, so that it is a multiple of eight octets with them, and done faster.
+    """
+    count = len(starts)
+    out, room = np.empty((count, octets), np.uint8), np.empty(siphash_kernel.ROOM, np.uint64)
     keys = np.frombuffer(key, "<u8").astype(np.uint64)
-    siphash_kernel.siphash_of(
-        values, len(values), starts, ends, len(starts), keys, octets, np.empty(siphash_kernel.ROOM, np.uint64), out
-    )
+    siphash_kernel.siphash_of(values, len(values), starts, ends, count, padded, keys, octets, room, out)
+    return out
+
+
+def pairs(accounts: Any, secrets: Any, key: bytes) -> Any:
+    """SipHash-2-4 (u8) of each account and secret, as their hashes (u1: n, 16 and n, 20) stand for them, under a key of
+    16 octets."""
+    count = len(accounts)
+    out, room = np.empty(count, np.uint64), np.empty(siphash_kernel.ROOM, np.uint64)
+    keys = np.frombuffer(key, "<u8").astype(np.uint64)
+    siphash_kernel.pairs_of(accounts.view(np.uint64).reshape(-1), secrets, count, keys, room, out)
     return out
 
 

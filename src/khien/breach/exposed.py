@@ -7,7 +7,7 @@ octets, little-endian) that says before which row each bucket begins; its seal h
 set of its rows.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
@@ -118,13 +118,27 @@ class Exposed:
             raise InputError(f"there is no bucket {first}: buckets are 0 to {BUCKETS - 1}")
         return self._rows[self._index[first] : self._index[last + 1]]
 
+    def weights(self, each: Mapping[int, int]) -> npt.NDArray[np.int64]:
+        """What the rows of every bucket weigh, (65,536,), by the weights of their collections; of others: nothing."""
+        numbers, weighs = np.array(sorted(each), np.uint32), np.array([each[at] for at in sorted(each)], np.float64)
+        made = np.zeros(BUCKETS)
+        for block in self.blocks() if each else ():
+            rows = block[np.isin(_numbers(block), numbers)]
+            found = weighs[np.searchsorted(numbers, _numbers(rows))]
+            made += np.bincount(rows[:, :2].copy().view(">u2").ravel(), found, BUCKETS)
+        return made.astype(np.int64)
+
+    def counts(self) -> dict[int, int]:
+        """How many rows each collection has."""
+        made: dict[int, int] = {}
+        for block in self.blocks():
+            for number, times in zip(*np.unique(_numbers(block), return_counts=True), strict=True):
+                made[int(number)] = made.get(int(number), 0) + int(times)
+        return made
+
     def blocks(self) -> Iterator[Rows]:
         """All rows in their order, so many at once that they fit anywhere."""
         return (self._rows[at : at + _AT_ONCE] for at in range(0, self.entries, _AT_ONCE))
-
-    def bucket(self, number: int) -> list[tuple[bytes, tuple[int, ...]]]:
-        """The accounts of a bucket by their tags of 6 octets, each with its collections."""
-        return list(tagged(self.rows(number)))
 
     def collections(self, account: bytes) -> tuple[int, ...]:
         """In which collections an account (16 octets) is; of none: ()."""
@@ -132,25 +146,9 @@ class Exposed:
         met = rows[_accounts(rows) == np.void(account)]
         return tuple(dict.fromkeys(_numbers(met).tolist()))
 
-    def domains(self) -> dict[tuple[bytes, int], int]:
-        """How many accounts there are of each tag of a mail domain and collection."""
-        counts: dict[tuple[bytes, int], int] = {}
-        for block in self.blocks():
-            block = block[block[:, ACCOUNT : _COLLECTION.start].any(axis=1)]
-            pairs = block[np.lexsort((_numbers(block), _tags(block))), ACCOUNT:]
-            begins = np.flatnonzero(np.append(True, (pairs[1:] != pairs[:-1]).any(axis=1))[: len(pairs)])
-            for at, times in zip(begins, np.diff(np.append(begins, len(pairs))), strict=True):
-                key = pairs[at, :DOMAIN].tobytes(), int.from_bytes(pairs[at, DOMAIN:].tobytes(), "big")
-                counts[key] = counts.get(key, 0) + int(times)
-        return counts
-
 
 def _accounts(rows: Rows) -> npt.NDArray[np.void]:
     return rows[:, :ACCOUNT].copy().view(f"V{ACCOUNT}").ravel()
-
-
-def _tags(rows: Rows) -> npt.NDArray[np.uint64]:
-    return rows[:, ACCOUNT : _COLLECTION.start].copy().view("<u8").ravel()
 
 
 def _numbers(rows: Rows) -> npt.NDArray[np.uint32]:

@@ -61,18 +61,18 @@ class Spans(NamedTuple):
     rows: begin and end of an account and of a secret, four numbers a row; broken: begin, length and reason, three.
     """
 
-    rows: Any  # i8
-    broken: Any  # i8
+    rows: Any  # i4
+    broken: Any  # i4
     done: Any  # i8
 
     @classmethod
     def make(cls, most: int) -> "Spans":
         """Room for so many rows, and as many broken ones."""
-        return cls(np.empty(4 * most, np.int64), np.empty(3 * most, np.int64), np.zeros(3, np.int64))
+        return cls(np.empty(4 * most, np.int32), np.empty(3 * most, np.int32), np.zeros(3, np.int64))
 
 
 CHUNK = 16
-SPANS = ("i8*", "i8*", "i8*")  # as a kernel takes them
+SPANS = ("i4*", "i4*", "i8*")  # as a kernel takes them
 
 
 @inner
@@ -98,36 +98,17 @@ def refuse(broken, done, start, end, reason):
     done[1] += 1
 
 
-@inner
-def find(block, at, end, code):
-    """The next octet that is this, or end: eight at a time, by the trick for a zero in a word (Hacker's Delight)."""
-    ones = np.uint64(0x0101010101010101)
-    many = ones * np.uint64(code)
-    while at + 8 <= end:
-        low = block[at] | block[at + 1] << 8 | block[at + 2] << 16 | block[at + 3] << 24
-        high = block[at + 4] | block[at + 5] << 8 | block[at + 6] << 16 | block[at + 7] << 24
-        word = (np.uint64(low) | np.uint64(high) << np.uint64(32)) ^ many
-        met = (word - ones) & ~word & (ones << np.uint64(7))
-        if met:  # the lowest octet of it that is not 0 is the place
-            lowest = (met & (~met + np.uint64(1))) >> np.uint64(7)
-            return at + np.int64((lowest * np.uint64(0x0001020304050607)) >> np.uint64(56))
-        at += 8
-    while at < end and block[at] != code:
-        at += 1
-    return at
-
-
-@kernel("i8", "u1*", "i8", "i8*", "i8", "i8", "u1*", "i4*")
+@kernel("i8", "u1*", "i8", "i4*", "i8", "i8", "u1*", "i4*")
 def gather(block, size, rows, first, count, out, offsets):
     """Copies one of the two spans of each row, one behind the other; answers how many octets were copied.
 
-    By sixteen octets, those behind the span written over by the next: out has room for fifteen more.
+    By CHUNK octets, those behind the span written over by the next: out has room for as many more.
     """
     done = 0
     for i in range(count):
         offsets[i] = done
-        at = rows[4 * i + first]
-        end = rows[4 * i + first + 1]
+        at = np.int64(rows[4 * i + first])
+        end = np.int64(rows[4 * i + first + 1])
         to = done
         while at < end and at + CHUNK <= size:
             for k in range(CHUNK):

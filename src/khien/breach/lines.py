@@ -2,7 +2,7 @@
 
 ``user:pass``, ``user;pass``, ``user|pass``, a tab; ``url:user:pass``, and ``user:pass:url``. What comes first decides,
 because passwords hold any character: an address ends where no address goes on, a URL where no URL does. The rules are
-written down plainly in ``reference.combination``, which the kernel is held to.
+written down plainly in tests/breach/reference.py, which the kernel is held to.
 """
 
 from functools import cache
@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from khien.breach import leaked
-from khien.breach.leaked import EMPTY, NO_SEPARATOR, NUL, SPANS, TOO_LONG, Read, Spans, add, find, refuse
+from khien.breach.leaked import EMPTY, NO_SEPARATOR, NUL, SPANS, TOO_LONG, Read, Spans, add, refuse
+from khien.breach.octets import find
 from khien.compiled import inner, kernel
 
 LONGEST = 4096  # octets of a line
 
-_SHORT, _FEW = 8, 1024  # octets of a line, on average, and lines: of more and shorter ones only part of a block is read
+_SHORT, _FEW = 16, 1024  # octets of a line on average, and lines: of more and shorter ones part of a block is read
 
 # What an octet may be, bits.
 LOCAL, HOST, APART, DIGIT, NUMBER, SCHEME = 1, 2, 4, 8, 16, 32
@@ -29,6 +30,8 @@ _MARKS = {
     SCHEME: rb"[A-Za-z0-9+.-]",
 }
 COLON, SEMICOLON, COMMA, SPACE, SLASH, AT, DOT, TAB, RETURN, NEWLINE = b":;, /@.\t\r\n"
+WINDOW = 1 << 15  # octets that are marked at a time
+MARK = 0xEF  # the first octet of a byte order mark
 NONE = -1
 
 
@@ -40,19 +43,21 @@ def combination(block: bytes, ended: bool, hashed: bool = False) -> Read:
     octets = np.frombuffer(block, np.uint8)
     most = len(octets) // _SHORT + _FEW
     spans = Spans.make(most)
-    combine(octets, len(octets), ended, b"\0" in block, most, _classes(), *spans)
+    marks = np.empty(WINDOW, np.int32)
+    combine(octets, len(octets), ended, b"\0" in block, most, _classes(), marks, *spans)
     return leaked.read(octets, spans, hashed)
 
 
 @cache
 def _classes() -> Any:
-    """Of each octet what it may be."""
+    """Of each octet what it may be; and behind that, of each whether it is none that a host has."""
     import re
 
-    classes = np.zeros(256, np.uint8)
+    classes = np.zeros(512, np.uint8)
     for bit, pattern in _MARKS.items():
         for code in range(256):
             classes[code] |= bit if re.fullmatch(pattern, bytes([code])) else 0
+    classes[256:] = classes[:256] & HOST == 0
     return classes
 
 
@@ -227,30 +232,86 @@ def split(block, start, end, classes, rows, broken, done):
         refuse(broken, done, start, end, EMPTY)
 
 
-@kernel("i8", "u1*", "i8", "i8", "i8", "i8", "u1*", *SPANS)
-def combine(block, size, ended, nuls, most, classes, rows, broken, done):
-    """Notes the rows of lines that are whole, at most so many; nuls: some octet is NUL. Answers how many there are."""
-    start = 0
-    lines = 0
+@inner
+def mark(block, start, end, classes, marks):
+    """Notes where octets are that no host has: few of a line, and all that its usual form is known by; how many."""
+    count = 0
+    for at in range(start, end):
+        marks[count] = at
+        count += classes[256 + block[at]]
+    return count
+
+
+@inner
+def usual(block, start, classes, marks, first, last):
+    """Where the secret begins in a line of a usual form, NONE in another: host characters and a separator, or such, @,
+    a host and a separator; no URL behind. The line's marks are those from first to before last."""
+    if last == first or marks[first] == start or block[start] == MARK:
+        return NONE
+    address = block[marks[first]] == AT
+    for each in range(first + 1, last):
+        code = block[marks[each]]
+        if code == SLASH or code == 0 or (code == AT and not address):
+            return NONE
+    behind = np.int64(marks[first])
+    if address:
+        if last - first < 2:
+            return NONE
+        front, behind = behind, np.int64(marks[first + 1])
+        at = behind - 1
+        while block[at] != DOT and at > front:
+            at -= 1
+        if at == front or block[behind] == COMMA:
+            return behind + 1 if at > front else NONE
+    return behind + 1 if classes[block[behind]] & APART else NONE
+
+
+@kernel("i8", "u1*", "i8", "i8", "i8", "i8", "u1*", "i4*", *SPANS)
+def combine(block, size, ended, nuls, most, classes, marks, rows, broken, done):
+    """Notes the rows of lines that are whole, at most so many; nuls: some octet is NUL. Answers how many there are.
+
+    marks: room for those of a window.
+    """
+    start = lines = 0
+    bound = count = first = 0  # how far octets are marked, how many marks there are, the first of a line
     while start < size and lines < most:
-        end = find(block, start, size, NEWLINE)
+        last = first
+        while last < count and block[marks[last]] != NEWLINE:
+            last += 1
+        if last >= count and bound < min(size, start + WINDOW):
+            bound = min(size, start + WINDOW)
+            count = mark(block, start, bound, classes, marks)
+            first = 0
+            continue
+        end = np.int64(marks[last]) if last < count else find(block, bound, size, NEWLINE)
         if end == size and not ended:
             break
         lines += 1
         behind = min(end + 1, size)
-        if end - start >= 3 and block[start] == 0xEF and block[start + 1] == 0xBB and block[start + 2] == 0xBF:
-            start += 3  # files are joined with their marks
         if end > start and block[end - 1] == RETURN:
             end -= 1
-        at = start
-        while at < end and (block[at] == SPACE or block[at] == TAB):
-            at += 1
-        if end - start > LONGEST:
-            refuse(broken, done, start, end, TOO_LONG)
-        elif nuls and find(block, start, end, 0) < end:
-            refuse(broken, done, start, end, NUL)
-        elif at < end:
-            split(block, at, end, classes, rows, broken, done)
+        secret = usual(block, start, classes, marks, first, last) if end - start <= LONGEST else NONE
+        if secret != NONE:
+            add(rows, done, start, secret - 1, min(secret, end), end)
+        else:
+            unusual(block, start, end, nuls, classes, rows, broken, done)
         start = behind
+        first = last + 1
     done[2] = start
     return done[0]
+
+
+@inner
+def unusual(block, start, end, nuls, classes, rows, broken, done):
+    """Notes the row of a line of any form, if there is one."""
+    if end - start >= 3 and block[start] == MARK and block[start + 1] == 0xBB and block[start + 2] == 0xBF:
+        start += 3  # files are joined with their byte order marks
+    at = start
+    while at < end and (block[at] == SPACE or block[at] == TAB):
+        at += 1
+    if end - start > LONGEST:
+        refuse(broken, done, start, end, TOO_LONG)
+    elif nuls and find(block, start, end, 0) < end:
+        refuse(broken, done, start, end, NUL)
+    elif at < end:
+        split(block, at, end, classes, rows, broken, done)

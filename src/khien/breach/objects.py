@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from khien.breach.columns import holds
+from khien.breach.columns import ACCOUNTS, holds
 from khien.breach.leaked import BROKEN, EMPTY, TOO_LONG, Broken, Read, batch
 
 LONGEST = 1 << 16  # octets of a line
@@ -61,7 +61,7 @@ def _fields(found: Mapping[str, Any], depth: int) -> Iterator[tuple[str, str]]:
                 yield from _fields(value, depth - 1)
             continue
         kind = holds(key)
-        if not kind or kind == "url":
+        if kind not in (*ACCOUNTS, "secret"):
             continue
         for each in value if isinstance(value, list) else [value]:
             if isinstance(each, str) and each:

@@ -6,6 +6,7 @@ calls only what is small enough to be inlined. Constants and rounds are those of
 
 import numpy as np
 
+from khien.breach.octets import up_to
 from khien.compiled import inner, kernel
 
 LANES = 16
@@ -28,42 +29,34 @@ def blocks(start, end):
 
 
 @inner
-def most_blocks(starts, ends, count, first):
-    """How many the longest text of a group fills. Lanes behind the last text repeat it."""
+def longest(starts, ends, count, first):
+    """The octets of the longest text of a group. Lanes behind the last text repeat it."""
     most = 0
     for lane in range(LANES):
         i = min(first + lane, count - 1)
-        most = max(most, blocks(starts[i], ends[i]))
+        most = max(most, ends[i] - starts[i])
     return most
 
 
 @inner
-def word_at(values, at, count, big):
-    """The next count (at most 4) octets as a word, the first of them highest where big."""
-    word = 0
-    for k in range(count):
-        word |= values[at + k] << (24 - 8 * k if big else 8 * k)
-    return word
+def swapped(word):
+    """A word (u4), its first octet highest."""
+    return np.uint32((word << 24) | ((word & 0xFF00) << 8) | ((word >> 8) & 0xFF00) | (word >> 24))
 
 
 @inner
-def pack(values, start, end, block, lane, big, room):
-    """Lays a block of a text, or of its padding, into a lane that is clear: 16 words."""
+def pack(values, size, start, end, block, words, lane, big, room):
+    """Lays so many words of a block of a text, or of its padding, into a lane that is clear, and what ends the text."""
     at = start + 64 * block
-    octets = min(max(end - at, 0), 64)
-    whole = octets >> 2
-    for k in range(whole):
-        if big:
-            word = values[at] << 24 | values[at + 1] << 16 | values[at + 2] << 8 | values[at + 3]
-        else:
-            word = values[at] | values[at + 1] << 8 | values[at + 2] << 16 | values[at + 3] << 24
-        room[WORDS + k * LANES + lane] = word
-        at += 4
-    if at <= end and octets < 64:  # the end of the text is in this block
-        rest = octets & 3
-        mark = 0x80 << (24 - 8 * rest if big else 8 * rest)
-        room[WORDS + whole * LANES + lane] = word_at(values, at, rest, big) | mark
-    if octets < 56:
+    for k in range(0, words, 2):
+        word = up_to(values, size, at + 4 * k, end)
+        rest = end - at - 4 * k
+        if 0 <= rest < 8:
+            word |= np.uint64(0x80) << np.uint64(8 * rest)
+        low, high = np.uint32(word & np.uint64(0xFFFFFFFF)), np.uint32(word >> np.uint64(32))
+        room[WORDS + k * LANES + lane] = swapped(low) if big else low
+        room[WORDS + (k + 1) * LANES + lane] = swapped(high) if big else high
+    if block + 1 == blocks(start, end):
         bits = (end - start) << 3
         room[WORDS + (15 if big else 14) * LANES + lane] = bits & 0xFFFFFFFF
         room[WORDS + (14 if big else 15) * LANES + lane] = bits >> 32
@@ -251,16 +244,18 @@ def majority_rounds(room):
         put_back(room, lane, a, b, c, d, e, w0, w1, w2, w3, w4, w5, w6, w7, w8, w9, w10, w11, w12, w13, w14, w15)
 
 
-@kernel("i8", "u1*", "i8*", "i8*", "i8", "u4*", "u1*")
-def sha1_of(values, starts, ends, count, room, out):
+@kernel("i8", "u1*", "i8", "i8*", "i8*", "i8", "u4*", "u1*")
+def sha1_of(values, size, starts, ends, count, room, out):
     """SHA-1 of count texts, 20 octets each."""
     for first in range(0, count, LANES):
         begin(room)
-        for block in range(most_blocks(starts, ends, count, first)):
+        most = longest(starts, ends, count, first)
+        for block in range(blocks(0, most)):
             clear(room)
+            words = min(max(((most - 64 * block) >> 3) + 1, 0), 8) << 1
             for lane in range(LANES):
                 i = min(first + lane, count - 1)
-                pack(values, starts[i], ends[i], block, lane, True, room)
+                pack(values, size, starts[i], ends[i], block, words, lane, True, room)
             keep(room)
             choosing_rounds(room)
             parity_rounds(room, 0x6ED9EBA1)
@@ -324,16 +319,18 @@ def md4_rounds(room):
         put_four(room, STATE + lane, a, b, c, d)
 
 
-@kernel("i8", "u1*", "i8*", "i8*", "i8", "u4*", "u1*")
-def md4_of(values, starts, ends, count, room, out):
+@kernel("i8", "u1*", "i8", "i8*", "i8*", "i8", "u4*", "u1*")
+def md4_of(values, size, starts, ends, count, room, out):
     """MD4 of count texts, 16 octets each."""
     for first in range(0, count, LANES):
         begin(room)
-        for block in range(most_blocks(starts, ends, count, first)):
+        most = longest(starts, ends, count, first)
+        for block in range(blocks(0, most)):
             clear(room)
+            words = min(max(((most - 64 * block) >> 3) + 1, 0), 8) << 1
             for lane in range(LANES):
                 i = min(first + lane, count - 1)
-                pack(values, starts[i], ends[i], block, lane, False, room)
+                pack(values, size, starts[i], ends[i], block, words, lane, False, room)
             keep(room)
             md4_rounds(room)
             add(room)

@@ -1,18 +1,26 @@
 """Sheets (RFC 4180): columns known by their names or told by their places, quoted fields with line ends in them."""
 
 import csv
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from khien.breach import leaked
-from khien.breach.columns import holds
-from khien.breach.leaked import BROKEN, EMPTY, NUL, SPANS, TOO_LONG, Read, Spans, add, find, refuse
+from khien.breach.columns import ACCOUNTS, Holds, holds, plain
+from khien.breach.leaked import BROKEN, EMPTY, NUL, SPANS, TOO_LONG, Read, Spans, add, refuse
+from khien.breach.octets import find
 from khien.compiled import inner, kernel
+from khien.errors import ConfigError
 
 LONGEST = 1 << 16  # octets of a row
 COLUMNS = 256  # that are looked at
 _DELIMITERS = ",;\t|"
+_NAME = re.compile(r"[^\W\d][^\W\d_]*(?:[ _()/-]+[^\W\d_]+)*[ _-]?[0-9]{0,2}")  # of a column, as people call it
 _SHORT = 2  # octets of a row, at least; of one that gives two rows, twice as many
 QUOTE, RETURN, NEWLINE = b'"\r\n'
 
@@ -28,22 +36,57 @@ class Layout(NamedTuple):
     begin: int = 0
 
 
-def layout(head: bytes) -> Layout | None:
-    """The layout of a sheet that begins with its columns' names; None where they do not tell of accounts."""
+def columns(told: str) -> dict[str, Holds]:
+    """Which columns hold what, by their names without case and marks, of ``account=NAME,account=NAME,secret=NAME``.
+    ConfigError: it says something else."""
+    pairs = [each.partition("=") for each in told.split(",") if told]
+    what = Counter(each.strip() for each, _, name in pairs if plain(name))
+    if what.total() < len(pairs) or what.keys() - {"account", "secret"} or what["account"] > 2 or what["secret"] > 1:
+        raise ConfigError(f"columns {told!r}: write account=NAME,secret=NAME, for two accounts a row account= twice")
+    accounts = iter(ACCOUNTS)
+    return {plain(name): "secret" if each.strip() == "secret" else next(accounts) for each, _, name in pairs}
+
+
+def layout(head: bytes, told: Mapping[str, Holds] = MappingProxyType({})) -> Layout | None:
+    """The layout of a sheet that begins with its columns' names; None where they do not tell of accounts.
+
+    told: which of them hold what (columns), where it should not be seen from their names.
+    """
+    for delimiter, names in _heads(head):
+        kinds = [told.get(plain(name), "") if told else holds(name) for name in names]
+        places = {kind: at for at, kind in reversed(list(enumerate(kinds)))}
+        found = {kind: places[kind] for kind in (*ACCOUNTS, "secret") if kind in places}
+        if len(found) == len(told) if told else found.keys() & {"mail", "phone"} or found.keys() >= {"name", "secret"}:
+            return Layout(delimiter, **found, begin=min(head.find(b"\n") + 1 or len(head), len(head)))
+    return None
+
+
+class Names(NamedTuple):
+    """What a sheet's columns are called that hold accounts, and secrets, and those that are not read."""
+
+    accounts: list[str]
+    secrets: list[str]
+    unread: list[str]
+
+
+def names(head: bytes, told: Layout) -> Names:
+    """What the columns are called of a sheet of this layout; (3): the third, which is not called as columns are."""
+    called = next(each for delimiter, each in _heads(head) if delimiter == told.delimiter)
+    shown = [name.strip() if _NAME.fullmatch(name.strip()) else f"({at})" for at, name in enumerate(called, 1)]
+    accounts = [at for at in (told.mail, told.phone, told.name) if at >= 0]
+    unread = [name for at, name in enumerate(shown) if at not in (*accounts, told.secret)]
+    return Names([shown[at] for at in accounts], shown[told.secret :][:1] if told.secret >= 0 else [], unread)
+
+
+def _heads(head: bytes) -> Iterator[tuple[str, list[str]]]:
+    """A sheet's first line by each delimiter."""
     line, _, _ = head.removeprefix(b"\xef\xbb\xbf").partition(b"\n")
     if len(line) > LONGEST or b"\0" in line:
-        return None
+        return
     text = line.decode("utf-8", "replace").rstrip("\r")
     for delimiter in _DELIMITERS:
-        try:
-            names = next(csv.reader([text], delimiter=delimiter), [])
-        except csv.Error:
-            continue
-        places = {holds(name): at for at, name in reversed(list(enumerate(names[:COLUMNS])))}
-        columns = {kind: places[kind] for kind in ("mail", "phone", "name", "secret") if kind in places}
-        if columns.keys() & {"mail", "phone"} or columns.keys() >= {"name", "secret"}:
-            return Layout(delimiter, **columns, begin=min(head.find(b"\n") + 1 or len(head), len(head)))
-    return None
+        with suppress(csv.Error):
+            yield delimiter, next(csv.reader([text], delimiter=delimiter), [])[:COLUMNS]
 
 
 def sheet(block: bytes, ended: bool, told: Layout, hashed: bool = False) -> Read:

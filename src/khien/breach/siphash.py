@@ -5,6 +5,7 @@ From the paper by Aumasson and Bernstein, 2012; sixteen octets as their referenc
 
 import numpy as np
 
+from khien.breach.octets import eight, put_eight, up_to
 from khien.compiled import inner, kernel
 
 LANES = 16
@@ -33,21 +34,12 @@ def sip_round(a, b, c, d):
 
 
 @inner
-def sip_word(values, size, start, end, block):
-    """A word of a text, the first octet lowest; the last word has the text's length on top."""
+def sip_word(values, size, start, end, block, padded):
+    """A word of a text; the last one has the text's length on top."""
     at = start + 8 * block
-    word = np.uint64(0)
-    if at + 8 <= size:  # whole, whatever stands behind the text
-        low = values[at] | values[at + 1] << 8 | values[at + 2] << 16 | values[at + 3] << 24
-        high = values[at + 4] | values[at + 5] << 8 | values[at + 6] << 16 | values[at + 7] << 24
-        word = np.uint64(low) | np.uint64(high) << np.uint64(32)
-    else:
-        for k in range(min(max(end - at, 0), 8)):
-            word |= np.uint64(values[at + k]) << np.uint64(8 * k)
-    if end - at >= 8:
-        return word
-    rest = np.uint64(8 * max(end - at, 0))
-    return (word & ((np.uint64(1) << rest) - np.uint64(1))) | np.uint64((end - start) & 255) << np.uint64(56)
+    length = (end - start) & 255 if end - at < 8 else 0
+    word = eight(values, min(at, size - 8)) if padded else up_to(values, size, at, end)
+    return word | np.uint64(length) << np.uint64(56)
 
 
 @inner
@@ -95,14 +87,12 @@ def sip_end(room, second, third):
 def sip_out(room, count, first, out, width, at):
     """Writes eight octets of the digest of each text of a group."""
     for lane in range(min(LANES, count - first)):
-        word = room[4 * LANES + lane]
-        for k in range(8):
-            out[width * (first + lane) + at + k] = (word >> np.uint64(8 * k)) & np.uint64(255)
+        put_eight(room[4 * LANES + lane], out, width * (first + lane) + at)
 
 
-@kernel("i8", "u1*", "i8", "i8*", "i8*", "i8", "u8*", "i8", "u8*", "u1*")
-def siphash_of(values, size, starts, ends, count, keys, octets, room, out):
-    """SipHash-2-4 of count texts, 8 or 16 octets each."""
+@kernel("i8", "u1*", "i8", "i8*", "i8*", "i8", "i8", "u8*", "i8", "u8*", "u1*")
+def siphash_of(values, size, starts, ends, count, padded, keys, octets, room, out):
+    """SipHash-2-4 of count texts, 8 or 16 octets each. padded: behind each are 1 to 8 zeros, to a multiple of eight."""
     for first in range(0, count, LANES):
         sip_begin(keys, octets, room)
         most = 0
@@ -112,7 +102,7 @@ def siphash_of(values, size, starts, ends, count, keys, octets, room, out):
         for block in range(most):
             for lane in range(LANES):
                 i = min(first + lane, count - 1)
-                room[4 * LANES + lane] = sip_word(values, size, starts[i], ends[i], block)
+                room[4 * LANES + lane] = sip_word(values, size, starts[i], ends[i], block, padded)
                 room[5 * LANES + lane] = np.uint64(0) - np.uint64(block <= (ends[i] - starts[i]) >> 3)
             sip_block(room)
         sip_end(room, 0, 0xEE if octets == 16 else 0xFF)
@@ -120,4 +110,30 @@ def siphash_of(values, size, starts, ends, count, keys, octets, room, out):
         if octets == 16:
             sip_end(room, 0xDD, 0)
             sip_out(room, count, first, out, octets, 8)
+    return count
+
+
+@kernel("i8", "u8*", "u1*", "i8", "u8*", "u8*", "u8*")
+def pairs_of(accounts, secrets, count, keys, room, out):
+    """SipHash-2-4 of eight octets of an account's hash (16 octets, as two words) and fifteen of a secret's SHA-1, for
+    count pairs: three words, beside those of the length."""
+    for first in range(0, count, LANES):
+        sip_begin(keys, 8, room)
+        for lane in range(LANES):
+            room[5 * LANES + lane] = ~np.uint64(0)
+        for block in range(3):
+            for lane in range(LANES):
+                i = min(first + lane, count - 1)
+                if block == 0:
+                    word = accounts[2 * i]
+                elif block == 1:
+                    word = eight(secrets, 20 * i)
+                else:
+                    length = np.uint64(23) << np.uint64(56)
+                    word = eight(secrets, 20 * i + 8) & ~(np.uint64(255) << np.uint64(56)) | length
+                room[4 * LANES + lane] = word
+            sip_block(room)
+        sip_end(room, 0, 0xFF)
+        for lane in range(min(LANES, count - first)):
+            out[first + lane] = room[4 * LANES + lane]
     return count

@@ -25,7 +25,7 @@ from khien.breach.sealed import Seal
 from khien.errors import ContractError, CustodyError
 
 Rows = Any  # np.ndarray[n, width] of uint8, contiguous
-Told = Callable[[int, int], None]  # rows done, of
+Told = Callable[[int, int], None]  # how many are done, of
 
 FAN = 256  # runs that are merged at once: so many files are open
 

@@ -4,21 +4,20 @@
     Username: lan@example.vn
     Password: secret
 
-A block ends at an empty line, at a line of strokes, or where a label comes again. Other labels (Soft, Application,
-Storage) and text between the blocks are passed over.
+A block ends at an empty line, at a line of strokes, or where a label comes again. Labels are those of some ten
+languages, in one log of several, too; others (Soft, Application, Storage) and text between blocks are passed over.
 """
 
 import re
 
 import pyarrow as pa
 
-from khien.breach.columns import holds
+from khien.breach.columns import ACCOUNTS, labelled
 from khien.breach.leaked import EMPTY, NUL, TOO_LONG, Broken, Read, batch
 
 LONGEST = 4096  # octets of a line
 LONGEST_BLOCK = 1 << 16  # of a block that does not end: what it holds so far is a row
 
-_LINE = re.compile(rb"[ \t]*([A-Za-z][A-Za-z _-]{2,24}?)[ \t]*:[ \t]?(.*)", re.DOTALL)
 _ENDS = re.compile(rb"[ \t=*_#~+-]*")
 _NOTHING = re.compile(rb"unknown|n/?a|null|none|empty|\[?not[ _]saved\]?", re.IGNORECASE)
 
@@ -33,8 +32,10 @@ class _Block:
 
     def has(self, kind: str) -> bool:
         """Whether a label of this kind belongs to the next block."""
-        filled = self.account is not None, self.secret is not None
-        return any(filled) if kind == "url" else filled[kind == "secret"]
+        account, secret = self.account is not None, self.secret is not None
+        if kind == "url":
+            return account or secret
+        return secret if kind == "secret" else account and kind in ACCOUNTS
 
 
 def blocks(block: bytes, ended: bool, hashed: bool = False) -> Read:
@@ -52,12 +53,12 @@ def blocks(block: bytes, ended: bool, hashed: bool = False) -> Read:
         elif _ENDS.fullmatch(text) or at - open_.start > LONGEST_BLOCK:
             _close(open_, at, rows, broken)
             open_ = _Block(behind)
-        elif met := _LINE.fullmatch(text):
-            kind = holds(met[1].decode())
-            if kind and open_.has(kind):
+        elif met := labelled(text):
+            kind, value = met
+            if open_.has(kind):
                 _close(open_, at, rows, broken)
                 open_ = _Block(at)
-            _take(open_, kind, met[2])
+            _take(open_, kind, value)
         at = behind
     if ended:
         _close(open_, len(block), rows, broken)
@@ -74,7 +75,7 @@ def _take(open_: _Block, kind: str, value: bytes) -> None:
         value = b""
     if kind == "secret":
         open_.secret = value
-    elif kind and kind != "url":
+    elif kind in ACCOUNTS:
         open_.account = value.strip()
 
 

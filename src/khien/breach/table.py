@@ -18,6 +18,7 @@ from khien.breach.sorting import Rows, Told, merged
 from khien.errors import ContractError, CustodyError, InputError
 
 SHA1, NTLM = 20, 16  # octets of a digest
+WIDTHS = {"sha1": SHA1, "ntlm": NTLM}  # by its name
 PREFIX = 20  # bits by which ranges are asked for
 MOST_ENTRIES = 2**32 - 1  # a base has 32 bits
 
@@ -31,23 +32,21 @@ def build(
     width: int,
     runs: Sequence[Path],
     *,
-    counted: bool = False,
     base: Table | None = None,
     told: Told | None = None,
 ) -> Path:
-    """Writes the table of base and of one intake's runs into folder, atomic and durable; answers its path.
+    """Writes the table of base and of counted runs into folder, atomic and durable; answers its path.
 
     The file is called ``<id>-<first 24 hex digits of its SHA-256>`` and is a function of the set {(digest, count)}
-    alone. width: SHA1 or NTLM. runs: rows (digest | pair 8), of which each distinct one counts 1; counted: runs of rows
-    (digest | count 8). base: the table before, to whose counts they are added. told: rows of runs that are read, of how
-    many. Nothing but the answer stays in folder. CustodyError: base or a run is damaged. InputError: too many digests.
+    alone. width: SHA1 or NTLM. runs: rows (digest | count 8). base: the table before, to whose counts they are added.
+    told: rows of runs that are read, of how many. Nothing but the answer stays in folder. CustodyError: base or a run
+    is damaged. InputError: too many digests.
     """
-    entries = merged(runs, width + COUNT, scratch=folder, counted=counted, told=told)
-    sources = [entries if counted else _ones(entries), *([] if base is None else [_entries(base)])]
+    before = [] if base is None else [base.counted()]
     part = sealed.part_of(folder, id)
     with sealed.writing(part) as writing:
-        seal = _lay(writing, width, merged([], width + COUNT, scratch=folder, counted=True, beside=sources), folder)
-        path = sealed.named(folder, id, writing.seal(seal))
+        entries = merged(runs, width + COUNT, scratch=folder, counted=True, beside=before, told=told)
+        path = sealed.named(folder, id, writing.seal(_lay(writing, width, entries, folder)))
         sealed.name(part, path)
     return path
 
@@ -63,7 +62,7 @@ class Table:
     _bits: Any = field(repr=False)
     _bases: Any = field(repr=False)
     _large: Any = field(repr=False)
-    _parts: tuple[int, ...] = field(repr=False)  # what look-ups are given of it: addresses, and how many
+    parts: tuple[int, ...] = field(repr=False)  # what kernels of look-ups are given of it: addresses, and how many
 
     @classmethod
     def open(cls, path: Path) -> Table:
@@ -89,14 +88,16 @@ class Table:
         """How often a digest was met; 0: never."""
         if len(digest) != self.width:
             raise ContractError(f"a digest of {len(digest)} octets was looked for among those of {self.width}")
-        return buckets.count(*self._parts, np.frombuffer(digest, np.uint8))
+        return buckets.count(*self.parts, np.frombuffer(digest, np.uint8))
 
     def counts(self, digests: Rows) -> Any:
         """The same of many: digests (n, width) uint8, contiguous; int64 (n,)."""
         if digests.shape[1:] != (self.width,):
             raise ContractError(f"rows of {digests.shape} were looked for among digests of {self.width} octets")
-        out, scratch = np.empty(len(digests), np.int64), np.empty(buckets.SCRATCH, np.int64)
-        buckets.counts(*self._parts, digests, len(digests), scratch, out)
+        out, n = np.empty(len(digests), np.int64), len(digests)
+        waiting, starts = np.empty(3 * buckets.TOGETHER, np.int64), np.empty(buckets.PARTS + 1, np.int64)
+        order = np.empty(min(n, buckets.ORDERED), np.int32)
+        buckets.counts(*self.parts, digests, n, waiting, starts, order, out)
         return out
 
     def range(self, prefix: int) -> tuple[Rows, Any]:
@@ -108,7 +109,7 @@ class Table:
         buckets.span(self.entries, self._bits, self._bases, PLACES, first, end - 1, found)
         begin, n = int(found[0]), int(found[1] - found[0])
         stride = self.width - BUCKET + 1
-        return self._unfold(self._rows[begin * stride :], begin, max(n, 0), np.array([first]))
+        return self._unfold(self._rows[begin * stride :], begin, n, np.array([first]))
 
     def batches(self) -> Iterator[tuple[Rows, Any]]:
         """All digests in order and their counts, as ``range`` has them, read from the disk in bounded memory.
@@ -122,6 +123,11 @@ class Table:
                 yield self._unfold(np.frombuffer(piece, np.uint8), first, n, bucket)
                 first += n
 
+    def counted(self) -> Iterator[Rows]:
+        """The same as rows of a counted run (digest | count 8)."""
+        for digests, counts in self.batches():
+            yield np.hstack([digests, counts.astype(">i8").view(np.uint8).reshape(-1, COUNT)])
+
     def _unfold(self, rows: Rows, first: int, n: int, bucket: Any) -> tuple[Rows, Any]:
         digests, out = np.empty((n, self.width), np.uint8), np.empty(n, np.int64)
         rest, larger = self.width - BUCKET, len(self._large) // 2
@@ -133,19 +139,6 @@ def _sizes(width: int, entries: int, larger: int) -> tuple[int, ...]:
     """Octets of the sections; each begins at a multiple of 8."""
     bits = (entries + BUCKETS + 7) // 8 + SPARE
     return entries * (width - BUCKET + 1), bits, 4 * (GROUPS + 1), 16 * larger
-
-
-def _ones(pairs: Iterator[Rows]) -> Iterator[Rows]:
-    """Distinct pairs as digests that count 1."""
-    one = np.frombuffer((1).to_bytes(COUNT, "big"), np.uint8)
-    for batch in pairs:
-        batch[:, -COUNT:] = one
-        yield batch
-
-
-def _entries(table: Table) -> Iterator[Rows]:
-    for digests, counts in table.batches():
-        yield np.hstack([digests, counts.astype(">i8").view(np.uint8).reshape(-1, COUNT)])
 
 
 def _lay(writing: Writing, width: int, batches: Iterator[Rows], scratch: Path) -> Seal:

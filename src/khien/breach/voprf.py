@@ -19,7 +19,6 @@ from khien.errors import ContractError, InputError
 SUITE = "ristretto255-SHA512"
 ELEMENT = group.OCTETS  # octets of an element and of a key
 PROOF = 2 * group.OCTETS
-OUTPUT = 64  # octets
 LONGEST = (1 << 16) - 1  # octets of an input
 
 _CONTEXT = b"OPRFV1-\1-" + SUITE.encode()

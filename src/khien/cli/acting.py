@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, Role | Literal["anyone"]] = {  # to the least role of an 
     "khien audit show": "anyone",
     "khien audit verify": "anyone",
     "khien breach check": "anyone",
+    "khien breach give-up": "officer",
     "khien breach hold": "anyone",
     "khien breach rotate": "administrator",
     "khien breach share": "administrator",

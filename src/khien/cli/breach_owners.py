@@ -18,13 +18,17 @@ import msgspec
 from khien import words
 from khien.app import breach, machine
 from khien.app import owners as app
+from khien.app.configuration import CONFIG
 from khien.audit import Act
-from khien.breach.accounts import canonical
+from khien.breach.accounts import VIET_NAM, canonical
 from khien.cli.acting import acting
+from khien.cli.output import keep
+from khien.cli.pinned import expecting
+from khien.cli.unseen import typed
 from khien.errors import ConflictError, FormatError, InputError
 from khien.model import Constituent
 from khien.packed import advice, secret
-from khien.pipeline.asking import Asking, reach
+from khien.pipeline.asking import opened
 from khien.pipeline.saving import audited
 from khien.triage import tokens
 from khien.words import number
@@ -34,7 +38,9 @@ AT_ONCE = 8_192  # rows that are asked about before they are written
 _REQUESTS = 4  # on their way at a time
 _SAID = 5.0  # seconds between two lines that say how far it is
 _LARGEST_FIELD = 1 << 16  # characters
+_LONGEST_HEAD = 1 << 20
 _HEAD = ("row", "collections")
+_DELIMITERS = ",;\t"  # of a roster, as its first row has them; spreadsheets write what the country they run in does
 
 Found = Callable[[Sequence[bytes]], Sequence[Sequence[str]]]  # of ACCOUNT INPUTs, the collections of each
 
@@ -51,24 +57,30 @@ class _Far(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Wanted(NamedTuple):
     """column: of the roster, which holds addresses or numbers; beside: a column that is written with what is found;
-    out: where to."""
+    out: where to; country: the calling code of numbers that are written as at home."""
 
     roster: Path
     column: str
     beside: str | None
     out: Path
+    country: str = VIET_NAM
 
 
-def match(wanted: Wanted, url: str, token_file: Path | None, holders: Sequence[tuple[str, Path]], language: str) -> int:
+def match(
+    wanted: Wanted,
+    url: str,
+    token_file: Path | None,
+    holders: Sequence[tuple[str, Path]],
+    keys: Path | None,
+    language: str,
+) -> int:
     """Matches a roster with what a site knows, which learns none of it; answers the exit status: 1 where one is met."""
+    machine.without_core()
     given = [*holders, *([("", token_file)] if token_file else [])]
     shown = {of.rstrip("/"): secret(str(path)).decode("utf-8", "replace").strip() for of, path in given}
     url = url.rstrip("/")
-    with reach(url) as client:
-        asked = Asking(client, url, secrets.token_bytes, tokens=shown, bulk="" in shown, at_once=_REQUESTS)
-        keys = asked.published()
-    with reach(url, *(holder.url for key in keys for holder in key.holders if holder.url)) as client:
-        asking = Asking(client, url, secrets.token_bytes, keys, shown, bulk="" in shown, at_once=_REQUESTS)
+    wanted = wanted._replace(country=breach.settings().country)
+    with opened(url, secrets.token_bytes, expecting(keys), tokens=shown, at_once=_REQUESTS) as asking:
         far = matched(wanted, url, asking.found, language)
     figures = {name: number(getattr(far, name), language) for name in ("rows", "met", "skipped")}
     click.echo(words.phrase("matched", language, path=str(wanted.out), **figures), err=True)
@@ -103,7 +115,7 @@ def matched(wanted: Wanted, url: str, found: Found, language: str) -> _Far:
 
 def _begun(wanted: Wanted, url: str, state: Path, roster: os.stat_result) -> _Far:
     """Where an earlier run was, or the start. ConflictError: the output is there and not of this."""
-    of = (str(roster.st_size), str(roster.st_mtime_ns), wanted.column, wanted.beside or "", url)
+    of = (str(roster.st_size), str(roster.st_mtime_ns), wanted.column, wanted.beside or "", url, wanted.country)
     far = None
     with suppress(OSError, msgspec.DecodeError):
         far = msgspec.json.decode(state.read_bytes(), type=_Far)
@@ -119,9 +131,11 @@ def _begun(wanted: Wanted, url: str, state: Path, roster: os.stat_result) -> _Fa
 def _rows(roster: Any, wanted: Wanted) -> Iterator[tuple[str, str]]:
     """Of each row what is asked about, and what is written beside it."""
     csv.field_size_limit(_LARGEST_FIELD)
-    lines, row = csv.reader(roster), 0
+    first, row = roster.readline(_LONGEST_HEAD), 0
+    delimiter = max(_DELIMITERS, key=first.count)
+    lines = csv.reader(roster, delimiter=delimiter)
     try:
-        head = [each.strip() for each in next(lines, [])]
+        head = [each.strip() for each in next(csv.reader([first], delimiter=delimiter), [])]
         places = [_place(head, each) for each in (wanted.column, wanted.beside) if each is not None]
         for row, cells in enumerate(lines, 1):  # noqa: B007 # told where it is no CSV
             each = [cells[place] if place < len(cells) else "" for place in places]
@@ -139,7 +153,7 @@ def _place(head: Sequence[str], column: str) -> int:
 
 def _kept(far: _Far, some: Sequence[tuple[str, str]], found: Found, out: Any, wanted: Wanted) -> _Far:
     """Asks about rows, and writes those that are met."""
-    spelled = [canonical(asked.encode("utf-8", "replace")) for asked, _ in some]
+    spelled = [canonical(asked.encode("utf-8", "replace"), wanted.country) for asked, _ in some]
     known = [at for at, each in enumerate(spelled) if each is not None]
     collections = found([each for each in spelled if each is not None])
     met = [(at, names) for at, names in zip(known, collections, strict=True) if names]
@@ -190,19 +204,18 @@ class _Said:
 
 
 def token(id: str, data: Path | None, out: Path, by: str | None, language: str) -> int:
-    """Writes the token by which a constituent matches its roster; it ends when the constituent leaves."""
+    """Writes the token by which a constituent, or whoever is admitted, matches a roster; it ends when they leave."""
     directory = machine.place(data)
     with machine.store(directory) as store:
         name = acting(store, by)
         known = store.load(Constituent, id).get(id)
-        if known is None or known.left:
-            raise InputError(f"there is no constituent {id[:64]!r}: khien constituents list names them")
+        if (known is None or known.left) and id not in breach.settings().admitted:
+            raise InputError(
+                f"there is no constituent {id[:64]!r} (khien constituents list names them), nor is it among [breach]"
+                f" admitted in {CONFIG}"
+            )
         made = tokens.token(machine.key(directory, machine.NOTICES), tokens.MATCH, id)
-        try:
-            with open(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-                file.write(f"{id}.{made}\n")
-        except OSError as error:
-            raise InputError(f"{out}: {advice(error)}") from error
+        keep(out, f"{id}.{made}")
         audited(store, machine.audit(directory), tuple, Act(name, "match-token-given", id))
     click.echo(words.phrase("match-token", language, id=id, path=str(out)))
     return 0
@@ -210,26 +223,31 @@ def token(id: str, data: Path | None, out: Path, by: str | None, language: str) 
 
 def remove(data: Path | None, by: str | None, why: str, language: str) -> int:
     """Takes the account out whose address or number is typed unseen, or is a line of standard input."""
+    machine.without_core()
     directory = machine.place(data)
     with machine.store(directory) as store:
         name = acting(store, by)
         if not why.strip():
             raise InputError("the audit keeps why an account is taken out: give --why")
-        spelled = canonical(_typed(language).encode("utf-8", "replace"))
+        settings = breach.settings()
+        spelled = canonical(_typed(language), settings.country)
         if spelled is None:
             raise InputError(
                 "what was typed is neither an address nor a number: write name@example.org or +84912345678"
             )
         audit = machine.audit(directory)
-        owners = app.owners(store, directory, breach.settings())
+        owners = app.owners(store, directory, settings)
         entry = Act(name, "account-removed", "", {"why": why})
         owners.remove(spelled, by=name, at=machine.clock(), beside=lambda: audit.entries(store, entry))
-        breach.look(store, breach.place(directory)).exposed(machine.clock())
+        place = breach.place(directory)
+        with suppress(ConflictError):  # who takes in does it, when they merge
+            breach.deleting(store, place).take_out(name)
+        breach.look(store, place).exposed(machine.clock())
     click.echo(words.phrase("account-removed", language))
     return 0
 
 
-def _typed(language: str) -> str:
+def _typed(language: str) -> bytes:
     if sys.stdin is not None and not sys.stdin.isatty():
-        return sys.stdin.readline()
-    return click.prompt(words.phrase("account-prompt", language), hide_input=True, err=True)
+        return sys.stdin.buffer.readline()
+    return typed("account-prompt", language)

@@ -13,10 +13,13 @@ from khien import words
 from khien.app import breach, machine
 from khien.breach import digests
 from khien.breach.fuse import Filter
+from khien.breach.place import on_disk
 from khien.breach.ranges import Ranges, opened
+from khien.breach.sorting import Told
 from khien.cli.acting import acting
 from khien.cli.output import Output
-from khien.errors import InputError, UnavailableError
+from khien.cli.unseen import typed
+from khien.errors import InputError
 from khien.packed import advice
 from khien.pipeline import exports
 from khien.pipeline.passwords import Publishing
@@ -25,28 +28,28 @@ from khien.words import number
 Mode = Literal["sha1", "ntlm"]
 
 
-def take(path: Path, mode: Mode, by: str | None, data: Path | None, language: str) -> int:
+def take(path: Path, mode: Mode, smaller: bool, by: str | None, data: Path | None, language: str) -> int:
     """Takes in a list that others publish; answers the exit status."""
-    directory = machine.place(data)
-    where = breach.place(directory)
-    with machine.store(directory) as store, breach.lock(where), _progress(language) as told:
+    directory = machine.named(data)
+    with machine.store(directory) as store, _progress(language) as told:
         name = acting(store, by)
+        where = breach.place(directory)
         try:
-            came = Publishing(store, where, machine.audit(directory), name).take(path, mode, told)
+            with breach.lock(where):
+                came = Publishing(store, where, machine.audit(directory), name).take(path, mode, told, smaller=smaller)
         except OSError as error:
             raise InputError(f"{path}: {advice(error)}") from error
     said = {"entries": number(came.holding.entries, language), "prefixes": number(came.prefixes, language)}
     click.echo(words.phrase("passwords-taken", language, **said))
     if came.aside:
-        aside = "passwords-files-aside" if path.is_dir() else "passwords-lines-aside"
-        click.echo(words.phrase(aside, language, count=number(came.aside, language)), err=True)
+        click.echo(words.phrase("passwords-files-aside", language, count=number(came.aside, language)), err=True)
     return 0
 
 
 def ranges(folder: Path, mode: Mode, only: str, padding: bool, data: Path | None, language: str) -> int:
     """Writes a file for each prefix."""
     held = _held(data, mode)
-    with _progress(language) as told, _room(folder):
+    with _progress(language) as told, on_disk(folder):
         came = exports.files(held, folder, only=only, padded=padding, told=told)
     said = {"written": number(came.written, language), "same": number(came.same, language)}
     click.echo(words.phrase("ranges-written", language, **said))
@@ -65,7 +68,7 @@ def filtered(path: Path, mode: Mode, bits: Literal[8, 16], data: Path | None, la
     """Writes a filter, and says how often it is wrong."""
     held = _held(data, mode)
     beside = path.with_name(f".{path.name}.part")
-    with _progress(language) as told, _room(path):
+    with _progress(language) as told, on_disk(path):
         try:
             with beside.open("w+b") as file:
                 head = exports.filtered(held, mode, bits, file, machine.place(data), told)
@@ -88,7 +91,7 @@ def check(path: Path, language: str) -> int:
         found = Filter.open(path)
     except OSError as error:
         raise InputError(f"{path}: {advice(error)}") from error
-    secret = click.prompt(words.phrase("password-prompt", language), hide_input=True, err=True).encode()
+    secret = typed("password-prompt", language)
     hashed = digests.sha1 if found.head.digest == "sha1" else digests.ntlm
     met = bool(found.met(hashed(np.frombuffer(secret, np.uint8), *np.array([[0], [len(secret)]], np.int64)))[0])
     one = number(1 << found.head.bits, language)
@@ -107,15 +110,7 @@ def _held(data: Path | None, mode: Mode) -> Ranges:
 
 
 @contextmanager
-def _room(path: Path) -> Generator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UnavailableError(f"{path}: cannot be written: {error.strerror}: make room, run again") from error
-
-
-@contextmanager
-def _progress(language: str) -> Generator[exports.Told | None]:
+def _progress(language: str) -> Generator[Told | None]:
     """A bar on a terminal; in a pipe, nothing."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield None

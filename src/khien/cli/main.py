@@ -46,7 +46,9 @@ def run(arguments: Sequence[str]) -> int:
     except Error as error:
         return _cannot(str(error))
     except OSError as error:  # the screen or the disk itself; a closed pipe click has seen to
-        return _cannot(f"{error.filename or 'output'}: {error.strerror or error}: make room, run again")
+        from khien.packed import refusal  # imports Arrow: a shell waits
+
+        return _cannot(f"{error.filename or 'output'}: {refusal(error)}")
     except Exception as error:  # a fault of ours: status 1 would say "found", and a traceback may hold what was read
         if os.environ.get("KHIEN_DEBUG"):
             raise

@@ -1,5 +1,5 @@
-"""Beside the sources of ``khien run``: notices go out, the clock is kept, proofs are looked up again, and it is looked
-who is to be told that accounts leaked."""
+"""Beside the sources of ``khien run``: notices go out, the clock is kept, proofs are looked up again, collections whose
+day has come are deleted, and it is looked who is to be told that accounts leaked."""
 
 import contextlib
 import logging
@@ -14,9 +14,9 @@ from khien.app.assembly import Configured
 from khien.breach import wishes
 from khien.contracts import Store
 from khien.errors import CustodyError
-from khien.model import Delivery
+from khien.model import Collection, Delivery
 from khien.outward.dns import Names
-from khien.pipeline import chase, deliver, exposed, prove
+from khien.pipeline import chase, deletion, deliver, exposed, prove
 from khien.triage import proofs
 from khien.words import printable
 
@@ -50,6 +50,9 @@ def sending(made: Configured, place: Path, stop: Event, language: str) -> Genera
         "outbox": lambda store: deliver.deliver(
             store, made.channels, machine.clock, stop, last, partial(_tell, language=language)
         ),
+        "deletion": lambda store: deletion.watch(
+            breach.deleting(store, breach.place(place)), stop, last, partial(_tell_deleted, language=language)
+        ),
         "exposed": lambda store: exposed.watch(breach.look(store, breach.place(place)), machine.clock, stop, last),
         "proofs": lambda store: _prove(store, made, place, stop, last),
     }
@@ -73,6 +76,12 @@ def _tell(delivery: Delivery, language: str) -> None:
     level = logging.INFO if delivery.state == "sent" else logging.WARNING
     params = said | {"state": delivery.state, "why": why}
     _log.log(level, "%s", f"{told}: {why}" if why else told, extra={"code": "delivered", "params": params})
+
+
+def _tell_deleted(collection: Collection, language: str) -> None:
+    params = {"name": collection.id}
+    told = words.phrase("collection-deleted", language, **params)
+    _log.info("%s", told, extra={"code": "collection-deleted", "params": params})
 
 
 def _prove(store: Store, made: Configured, place: Path, stop: Event, last: Event) -> None:

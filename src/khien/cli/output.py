@@ -8,6 +8,16 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from khien.errors import InputError, UnavailableError
+from khien.packed import refusal
+
+
+def keep(path: Path, secret: str) -> None:
+    """Writes a line into a new file for its owner alone. InputError: it is there already, or cannot be."""
+    try:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(f"{secret}\n")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}: name another") from error
 
 
 class Output:
@@ -50,9 +60,7 @@ class Output:
         except BrokenPipeError:
             raise  # whoever reads has had enough: no error of ours
         except OSError as error:
-            raise UnavailableError(
-                f"{self._label}: cannot be written: {error.strerror}: make room, run again"
-            ) from error
+            raise UnavailableError(f"{self._label}: cannot be written: {refusal(error)}") from error
 
     def __enter__(self) -> Self:
         return self

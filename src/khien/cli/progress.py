@@ -17,8 +17,11 @@ Place = Callable[[bytes], tuple[int, int]]  # of a cursor: the index of a file, 
 class Progress:
     """The bar. It stands on standard error, and steps aside while rows are written to the same terminal."""
 
-    def __init__(self, paths: Sequence[str], language: str, progress: Place, rate: str) -> None:
-        """progress: of the source whose cursors are shown; rate: the phrase for what it reads in a second."""
+    def __init__(
+        self, paths: Sequence[str], language: str, progress: Place, rate: str, doing: str = "scanning"
+    ) -> None:
+        """progress: of the source whose cursors are shown; rate: the phrase for what it reads in a second; doing: for
+        what is done."""
         self._progress, self._rate = progress, rate
         self._language = language
         self._sizes = sizes(paths)
@@ -26,7 +29,7 @@ class Progress:
         if sys.stderr is not None and sys.stderr.isatty():
             self._bar = _bar()
             total = None if None in self._sizes else sum(filter(None, self._sizes))
-            self._task = self._bar.add_task(words.phrase("scanning", language), total=total, rate="")
+            self._task = self._bar.add_task(words.phrase(doing, language), total=total, rate="")
             self._started = time.perf_counter()
 
     def __enter__(self) -> "Progress":

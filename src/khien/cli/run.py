@@ -37,6 +37,7 @@ def run(config: Path | None, data: Path | None, once: bool, with_site: bool, lan
     """Runs what a configuration asks for until it is told to stop; answers the exit status."""
     if config is None and not configuration.CONFIG.exists():
         raise ConfigError(f"{words.phrase('no-config', language)}; khien replay shows the sample")
+    machine.without_core()
     made = assembly.load(config, data)
     place = made.data
     site = made.site if with_site and not once else None
@@ -61,7 +62,10 @@ def run(config: Path | None, data: Path | None, once: bool, with_site: bool, lan
 
 
 def replay(data: Path | None, report: Path | None, site: configuration.Site, opened: bool, language: str) -> int:
-    """Replays the names and flows that come with Khiên, and serves what was found or writes it as a report."""
+    """Replays the names and flows that come with Khiên, beside accounts that are made up, and serves what was found or
+    writes it as a report."""
+    from khien.app import made_up  # what no other command here needs
+
     with contextlib.ExitStack() as stack:
         place = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="khien-")))
         stack.enter_context(machine.lock(place))
@@ -71,6 +75,7 @@ def replay(data: Path | None, report: Path | None, site: configuration.Site, ope
         store.sweep()
         _say("replay", language)
         _read(parts.samples(), store, stop, language)
+        made_up.leak(store, place)
         if report is not None:
             serve.report(place, None, report, replay=True)
             _say("report", language, path=str(report.resolve() / "index.html"))

@@ -10,11 +10,10 @@ import pyarrow.compute as pc
 from khien import schema
 from khien.breach import accounts, digests
 from khien.breach.pairs import distinct
+from khien.breach.place import ACCOUNT, DOMAIN, PAIR
 from khien.errors import ConfigError
 
-_ACCOUNT, _DOMAIN, _PAIR = b"account", b"domain", b"pair"
 _WIDE, _NARROW = 16, 8  # octets
-_OF_ACCOUNT, _OF_SHA1 = 8, 15  # octets that a pair is hashed from: more would take SipHash another round
 
 
 @dataclass(frozen=True)
@@ -41,42 +40,36 @@ class Credentials:
     def __call__(self, batch: pa.RecordBatch, /) -> pa.RecordBatch:
         """schema.HASHED of schema.LEAKED."""
         spelled = accounts.spell(*_spans(batch.column("account")), self.country)
-        account = self._keyed(_ACCOUNT, spelled.values, spelled.starts, spelled.ends, _WIDE)
+        account = self._keyed(ACCOUNT, spelled.values, spelled.starts, spelled.ends, _WIDE, padded=True)
         secrets, starts, ends = _spans(batch.column("secret"))
         sha1 = digests.sha1(secrets, starts, ends)
-        known, open_ = spelled.kinds != accounts.NAME, ends > starts
-        pair = self._pair(account, sha1)
-        rows = distinct(pair, known | open_)
-        values, starts, ends = secrets, starts[rows], ends[rows]
-        ntlm = digests.ntlm(values, starts, ends) if self.ntlm else None
-        mail = spelled.kinds[rows] == accounts.MAIL
-        domain = self._keyed(_DOMAIN, spelled.values, spelled.domains[rows], spelled.ends[rows], _NARROW)
+        pair = digests.pairs(account, sha1, digests.derived(self.key, PAIR))
+        known, opened, domains = spelled.kinds != accounts.NAME, ends > starts, spelled.domains
+        rows = distinct(pair, known, opened, domains, account, sha1)
+        pair, known, opened, domains, account, sha1 = (
+            each[: len(rows)] for each in (pair, known, opened, domains, account, sha1)
+        )
+        ntlm = digests.ntlm(secrets, starts[rows], ends[rows]) if self.ntlm else None
+        hosts = self._keyed(DOMAIN, spelled.hosts, spelled.places[:-1], spelled.places[1:], _NARROW).view(np.uint64)
+        domain = hosts.reshape(-1).take(domains).view(np.uint8).reshape(-1, _NARROW)
         columns = [
             pa.array(rows),
-            _fixed(np.take(account, rows, axis=0), known[rows]),
-            _fixed(domain, mail),
-            _fixed(np.take(sha1, rows, axis=0), open_[rows]),
-            pa.nulls(len(rows), pa.binary(_WIDE)) if ntlm is None else _fixed(ntlm, open_[rows]),
-            pa.array(pair[rows]),
+            _fixed(account, known),
+            _fixed(domain, domains > 0),
+            _fixed(sha1, opened),
+            pa.nulls(len(rows), pa.binary(_WIDE)) if ntlm is None else _fixed(ntlm, opened),
+            pa.array(pair),
         ]
         return pa.RecordBatch.from_arrays(columns, schema=schema.HASHED)
 
     def merge(self, partials: pa.RecordBatch, /) -> pa.RecordBatch:
         """One row for each pair, sorted by it; where it stood in its batch is forgotten."""
-        pair = partials.column("pair").to_numpy()
-        rows = distinct(pair, np.ones(len(pair), np.bool_))
-        merged = partials.take(pa.array(rows[np.argsort(pair[rows])]))
-        nowhere = pa.nulls(merged.num_rows, pa.int64())
-        return merged.set_column(0, schema.HASHED.field(0), nowhere)
+        _, rows = np.unique(partials.column("pair").to_numpy(), return_index=True)
+        nowhere = pa.nulls(len(rows), pa.int64())
+        return partials.take(pa.array(rows)).set_column(0, schema.HASHED.field(0), nowhere)
 
-    def _keyed(self, label: bytes, values: Any, starts: Any, ends: Any, octets: int) -> Any:
-        return digests.siphash(values, starts, ends, digests.derived(self.key, label), octets)
-
-    def _pair(self, account: Any, sha1: Any) -> Any:
-        """Of an account and a secret, as their hashes stand for them: as long for all rows."""
-        both = np.concatenate((account[:, :_OF_ACCOUNT], sha1[:, :_OF_SHA1]), axis=1)
-        starts = np.arange(0, both.size + 1, both.shape[1], dtype=np.int64)
-        return self._keyed(_PAIR, both.reshape(-1), starts[:-1], starts[1:], _NARROW).view("<u8").reshape(-1)
+    def _keyed(self, label: bytes, values: Any, starts: Any, ends: Any, octets: int, padded: bool = False) -> Any:
+        return digests.siphash(values, starts, ends, digests.derived(self.key, label), octets, padded)
 
 
 def _spans(column: pa.Array) -> tuple[Any, Any, Any]:

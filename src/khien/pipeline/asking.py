@@ -1,7 +1,8 @@
 """Asks whether accounts are out, without telling which: what docs/accounts.md says, from the side of who asks.
 
 Each holder of a share evaluates blinded inputs and proves it; the sum of what they answer, unblinded, is 64 octets that
-only holders and asker together can make. Two of them name a bucket, and six are compared here with what is in it.
+only holders and asker together can make. Its first bits name a bucket, and those after them are compared here with what
+is in it. The buckets of all keys that are live have BITS bits together, however many keys there are.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
+from types import MappingProxyType
 from typing import Annotated, NamedTuple, TypeVar
 
 import httpx
@@ -23,16 +26,19 @@ import numpy.typing as npt
 
 from khien.breach import voprf
 from khien.errors import CustodyError, FormatError, InputError, RefusedError, UnavailableError
-from khien.model import Collection
+from khien.model import Collection, Text
 from khien.outward import http
 
 MOST = 256  # elements of a request
+BITS = 16  # of all buckets that are asked for because of one account
+LIVE = 2  # keys at most, at a time: another would leave a bucket four bits
 AGENT = "khien"
 
 _LARGEST = 1 << 20  # octets of an answer
 _LARGEST_BUCKET = 256 << 20
 _KEPT = 16 << 20  # rows of buckets that are kept: about 200 MB
 _PATIENCE = 60.0  # seconds
+_COUNT = re.compile("[0-9]{1,18}")
 
 _Hex32 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 Chance = Callable[[int], bytes]
@@ -48,18 +54,18 @@ class Share(msgspec.Struct, frozen=True):
 
 
 class Key(msgspec.Struct, frozen=True):
-    """The key of an epoch, which is the sum of its holders' shares. bits: of a bucket."""
+    """The key of an epoch, which is the sum of its holders' shares. bits: of a bucket that is asked for."""
 
     epoch: Annotated[int, msgspec.Meta(ge=1, le=65_535)]
     holders: Annotated[tuple[Share, ...], msgspec.Meta(min_length=1, max_length=8)]
-    bits: int = 16
+    bits: int = BITS
 
 
 class Keys(msgspec.Struct, frozen=True):
     """What accounts are kept under."""
 
     suite: str
-    keys: Annotated[tuple[Key, ...], msgspec.Meta(max_length=64)]
+    keys: Annotated[tuple[Key, ...], msgspec.Meta(min_length=1, max_length=LIVE)]
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -81,8 +87,8 @@ class Known(msgspec.Struct, frozen=True):
     """A collection that is told of. kinds: of what leaked; leaked: the day, as far as is known."""
 
     id: str
-    label: str
-    about: str
+    label: Text
+    about: Text
     leaked: str | None
     kinds: tuple[str, ...]
 
@@ -90,7 +96,8 @@ class Known(msgspec.Struct, frozen=True):
     def of(cls, collection: Collection) -> Known:
         """What anybody may know of it."""
         leaked = collection.leaked and collection.leaked.isoformat()
-        return cls(collection.id, collection.label, collection.about, leaked, collection.kinds)
+        label, about = Text.of(collection.label), Text.of(collection.about)
+        return cls(collection.id, label, about, leaked, collection.kinds)
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -107,25 +114,48 @@ class Collections(msgspec.Struct, frozen=True):
     kinds: dict[str, Kind]
 
 
-def reach(*urls: str) -> httpx.Client:
-    """A client for these sites, for any number of threads; close it in the end.
+def reach(typed: Sequence[str], named: Sequence[str] = ()) -> httpx.Client:
+    """A client for sites that somebody typed, and for those that a site names; for any number of threads; close it in
+    the end.
 
-    An address that is named as such is reached also where it is private: who names it knows. InputError: no URL.
+    Each is asked over TLS. Who types an address of their own network knows why, and one of this machine needs no TLS;
+    what a site names leads to neither, unless this machine was typed, too. InputError: typed is no URL.
+    FormatError: named is none, or not over TLS.
     """
-    ports, allow = set[int](http.PORTS), set[str]()
-    for each in urls:
+    sites = [_site(each) for each in typed]
+    here, ports = any(map(_is_here, sites)), set[int](http.PORTS)
+    for url, each in zip(sites, typed, strict=True):
+        if url.scheme != "https" and not _is_here(url):
+            raise InputError(f"{each!r} is not asked: give https://, for http:// is for this machine alone")
+    for each in named:
         try:
-            url = httpx.URL(each)
-        except httpx.InvalidURL as error:
-            raise InputError(f"{each!r} is no address of a site: give https:// and a name") from error
-        if url.scheme not in ("http", "https") or not url.host or url.path != "/" or url.query:
-            raise InputError(f"{each!r} is no address of a site: give https:// and a name, without a path")
-        ports |= {url.port} if url.port else set()
-        allow |= _named(url.host)
+            url = _site(each)
+        except InputError as error:
+            raise FormatError(f"a site names a holder of its key that has no address: {each[:300]!r}") from error
+        if url.scheme != "https" and not (here and _is_here(url)):
+            raise FormatError(f"a site names a holder of its key that does not answer over TLS: {each[:300]!r}")
+        sites.append(url)
+    ports |= {each.port for each in sites if each.port}
+    allow = {network for each in sites[: len(typed)] for network in _networks(each.host)}
     return http.client(AGENT, allow=allow, ports=sorted(ports))
 
 
-def _named(host: str) -> set[str]:
+def _site(text: str) -> httpx.URL:
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL as error:
+        raise InputError(f"{text!r} is no address of a site: give https:// and a name") from error
+    if url.scheme not in ("http", "https") or not url.host or url.path != "/" or url.query or url.userinfo:
+        raise InputError(f"{text!r} is no address of a site: give https:// and a name, without a path")
+    return url
+
+
+def _is_here(url: httpx.URL) -> bool:
+    return any(ip_network(each).is_loopback for each in _networks(url.host))
+
+
+def _networks(host: str) -> set[str]:
+    """What is reached although it is private."""
     if host == "localhost":
         return {"127.0.0.0/8", "::1/128"}
     try:
@@ -220,15 +250,17 @@ class Asking:
         FormatError: an answer is none.
         """
         met: list[dict[str, None]] = [{} for _ in inputs]
-        for key in self.keys or self.published():
+        keys = self.keys or self.published()
+        octets = 1 if self.bulk else BITS // 8 // len(keys)
+        for key in keys:
             for at, output in enumerate(self._outputs(key, inputs)):
-                met[at] |= dict.fromkeys(self._collections(key.epoch, output))
+                met[at] |= dict.fromkeys(self._collections(key.epoch, output, octets))
         return [tuple(each) for each in met]
 
     def published(self) -> tuple[Key, ...]:
         """The keys, as the site says today."""
         keys = _read(self._get("/breach/keys"), Keys, self.url)
-        if keys.suite != voprf.SUITE or any(each.bits != 16 for each in keys.keys):
+        if keys.suite != voprf.SUITE or any(each.bits * len(keys.keys) != BITS for each in keys.keys):
             raise FormatError(f"{self.url}: keeps accounts as {keys.suite[:40]!r}: this asks for {voprf.SUITE}")
         return keys.keys
 
@@ -243,7 +275,9 @@ class Asking:
         for row in octets.decode("latin-1").split("\r\n"):
             suffix, _, count = row.partition(":")
             if suffix == digest[5:]:
-                return int(count) if count.isdecimal() else 0
+                if not _COUNT.fullmatch(count):
+                    raise FormatError(f"{self.url}: answers with a count that is none")
+                return int(count)
         return 0
 
     def _outputs(self, key: Key, inputs: Sequence[bytes]) -> list[bytes]:
@@ -255,9 +289,9 @@ class Asking:
         with ThreadPoolExecutor(self.at_once) as pool:
             return [each for made in pool.map(partial(outputs, holders, chance=self.chance), parts) for each in made]
 
-    def _collections(self, epoch: int, output: bytes) -> tuple[str, ...]:
-        split = 1 if self.bulk else 2
-        prefix, tag = output[:split].hex(), int.from_bytes(output[split:8], "big")
+    def _collections(self, epoch: int, output: bytes, octets: int) -> tuple[str, ...]:
+        """octets: of the output that name a bucket."""
+        prefix, tag = output[:octets].hex(), int.from_bytes(output[octets:8], "big")
         bucket = self._kept.get((epoch, prefix), lambda: self._bucket(epoch, prefix))
         at = int(np.searchsorted(bucket.tags, np.uint64(tag)))
         return bucket.sets[bucket.places[at]] if at < len(bucket.tags) and bucket.tags[at] == tag else ()
@@ -270,11 +304,32 @@ class Asking:
         return _ask(self.client, self.url, path, _bearer(self.tokens.get("", "")), largest=largest)
 
 
+@contextmanager
+def opened(
+    url: str,
+    chance: Chance,
+    expect: Callable[[tuple[Key, ...]], None] = lambda _: None,
+    *,
+    tokens: Mapping[str, str] = MappingProxyType({}),
+    at_once: int = 1,
+) -> Generator[Asking]:
+    """Asks a site, whose address somebody typed, and whoever it says holds a share of its keys; one that knows us by a
+    token under "" is asked in bulk. expect: raises where the keys that it publishes are not to be asked under."""
+    with reach([url]) as client:
+        keys = Asking(client, url, chance, tokens=tokens).published()
+    expect(keys)
+    named = [share.url for each in keys for share in each.holders if share.url]
+    with reach([url], named) as client:
+        yield Asking(client, url, chance, keys, tokens, bulk="" in tokens, at_once=at_once)
+
+
 def bucket(octets: bytes, digits: int, url: str) -> _Bucket:
-    """The rows of a bucket, by the digits of their tags. FormatError: they are none, or not sorted."""
+    """The rows of a bucket, by the digits of their tags; behind them it is filled up. FormatError: they are none, or
+    not sorted."""
     sets: dict[tuple[str, ...], int] = {}
     tags, places, row = list[int](), list[int](), re.compile(f"([0-9A-F]{{{digits}}}):([!-~]+)")
-    for line in octets.decode("latin-1").split("\r\n") if octets else ():
+    rows = octets.rstrip(b"\r\n").decode("latin-1")
+    for line in rows.split("\r\n") if rows else ():
         met = row.fullmatch(line)
         if met is None:
             raise FormatError(f"{url}: line {len(tags) + 1} of a bucket is no tag and collections")

@@ -11,6 +11,7 @@ from typing import TypeVar
 from khien.contracts import Store
 from khien.errors import Error
 from khien.model import Constituent, Delivery, Evidence, Finding, Notice, Record, Takedown
+from khien.pipeline.paging import every
 from khien.pipeline.saving import until_saved
 from khien.triage import chase as clockwork
 from khien.triage import takedown as takedowns
@@ -24,7 +25,6 @@ _log = logging.getLogger(__name__)
 
 _BEAT = 2.0  # seconds between two rounds, at least
 _SHARE = 9  # times as long as a round took: of many notices, rounds take a tenth of a processor
-_PAGE = 200  # records of one look
 _MOST = 100_000  # deliveries of one notice, pieces of evidence of one subject
 _UNFINISHED = ("asked", "reported", "gone", "back")  # what is gone may come back
 _DOWN = ("gone", "closed")  # nobody is told any more that it is up
@@ -57,10 +57,7 @@ def _settle(store: Store, decide: Callable[[], Sequence[Record]]) -> None:
 
 def _all(store: Store, kind: type[R], states: Sequence[str]) -> Iterator[R]:
     for state in states:
-        after = ""
-        while page := store.find(kind, after=after, limit=_PAGE, state=state):
-            yield from page
-            after = page[-1].id
+        yield from every(store, kind, state=state)
 
 
 def _pursued(store: Store, id: str, at: datetime) -> Sequence[Record]:

@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 
 from khien.contracts import Channel, Store
-from khien.errors import Error, InputError, UnavailableError, UncertainError
-from khien.model import Constituent, Delivery, DeliveryState, Notice
+from khien.errors import Error, InputError, ObservableError, UnavailableError, UncertainError
+from khien.model import Constituent, Delivery, DeliveryState, Notice, Wish
 from khien.pipeline.saving import until_saved
 
 PATIENCE = (timedelta(seconds=15), timedelta(hours=1))  # before an address is tried again: at first, at most
@@ -159,6 +159,8 @@ def _attempt(
     except UnavailableError as error:
         return _later(delivery, clock(), str(error))
     except InputError as error:
+        if isinstance(record, Wish) and isinstance(error, ObservableError):
+            _end(store, record)
         return "refused", {"why": str(error)}
     except UncertainError as error:
         return _later(delivery, clock(), str(error)) if channel.repeatable else ("uncertain", {"why": str(error)})
@@ -170,6 +172,11 @@ def _attempt(
         why = f"{type(error).__name__}, a fault of Khiên's: please report it"
         return "uncertain" if marked else "refused", {"why": why}
     return "sent", {"sent": clock(), "answer": answer, "why": ""}
+
+
+def _end(store: Store, wish: Wish) -> None:
+    """Forgets a wish, unless its holder says anew meanwhile where they are to be told."""
+    until_saved(store, tuple, gone=lambda: [each for each in store.load(Wish, wish.id).values() if each == wish])
 
 
 def _later(delivery: Delivery, now: datetime, why: str) -> tuple[DeliveryState, Mapping[str, Any]]:

@@ -2,17 +2,16 @@
 
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 from khien.breach import fuse
 from khien.breach.ranges import DIGITS, Ranges
+from khien.breach.sorting import Told
 
 _AT_ONCE = 256  # prefixes that a thread takes
-
-Told = Callable[[int, int], None]  # done, of
 
 
 class Written(NamedTuple):

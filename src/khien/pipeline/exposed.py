@@ -11,7 +11,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Event
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,10 +20,12 @@ from khien import schema
 from khien.breach import exposed as file
 from khien.breach.digests import siphash
 from khien.breach.exposed import Exposed
-from khien.breach.place import Place
+from khien.breach.place import DOMAIN, Place, epoch_of
 from khien.contracts import Store
 from khien.errors import CustodyError
-from khien.model import Asset, Collection, Delivery, Finding, Holding, Intake, Record, Removed, Wish
+from khien.model import Asset, Collection, Delivery, Finding, Holding, Intake, Record, Wish
+from khien.pipeline import promises
+from khien.pipeline.paging import every
 from khien.pipeline.saving import until_saved
 from khien.pipeline.warn import Triage
 from khien.triage import life
@@ -31,14 +33,11 @@ from khien.triage import life
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-R = TypeVar("R", bound=Record)
-
 _log = logging.getLogger(__name__)
 
 WISHES = "wishes"  # the channel by which people hear
 
 _BEAT = 2.0  # seconds between two glances
-_PAGE = 500  # records read at a time
 
 Detect = Callable[[pa.RecordBatchReader, pa.Table], Iterable[pa.RecordBatch]]  # rows, and mail domains, to findings
 
@@ -57,13 +56,13 @@ class Look:
         """What a look depends on: while it is the same, another look would find the same."""
         held = tuple(each.file for each in self._held())
         proven = tuple((each.value, each.constituent) for each in _proven(self.store))
-        return held, proven, tuple(_all(self.store, Collection)), removals(self.store)
+        return held, proven, tuple(every(self.store, Collection)), promises.removals(self.store)
 
     def exposed(self, at: datetime) -> None:
         """Saves what is found, with the notices and deliveries that follow, in one; then letters to people."""
         files = [Exposed.open(self.place.path(each)) for each in self._held()]
-        collections = {each.number: each for each in _all(self.store, Collection)}
-        removed = removals(self.store)
+        collections = {each.number: each for each in every(self.store, Collection)}
+        removed = promises.removals(self.store)
         names = dict.fromkeys(each.value for each in _proven(self.store))
         domains = pa.Table.from_pydict({"domain": self._tags(names), "name": list(names)}, schema.MAIL_DOMAINS)
         rows = _rows(files, collections, domains["domain"].to_pylist(), removed)
@@ -74,18 +73,18 @@ class Look:
         until_saved(
             self.store,
             lambda: self._wished(files, collections, removed, at),
-            gone=lambda: [each for each in _all(self.store, Wish) if each.until <= at.date()],
+            gone=lambda: [each for each in every(self.store, Wish) if each.until <= at.date()],
         )
 
     def _held(self) -> Sequence[Holding]:
-        return [each for each in _all(self.store, Holding) if each.id.startswith("accounts-")]
+        return [each for each in every(self.store, Holding) if epoch_of(each.id)]
 
     def _tags(self, names: Iterable[str]) -> list[bytes]:
         """The keyed tags of mail domains."""
         spelled = [each.encode() for each in names]
         ends = np.cumsum([0, *map(len, spelled)], dtype=np.int64)
         values = np.frombuffer(b"".join(spelled), np.uint8)
-        return [bytes(each) for each in siphash(values, ends[:-1], ends[1:], self.place.keyed("domain"), file.DOMAIN)]
+        return [bytes(each) for each in siphash(values, ends[:-1], ends[1:], self.place.keyed(DOMAIN), file.DOMAIN)]
 
     def _told(
         self, met: Sequence[Finding], collections: Iterable[Collection], names: Container[str], at: datetime
@@ -98,7 +97,7 @@ class Look:
         over = [
             life.move(finding, life.LOSE, by=life.KHIEN, at=at)
             for each in collections
-            for finding in [*_all(self.store, Finding, claim=each.id, state=stands)]
+            for finding in [*every(self.store, Finding, claim=each.id, state=stands)]
             if finding.id not in ids and (each.gone or finding.subject in names)
         ]
         return _news(self.store, self.triage.again(self.store, [*found, *over], at))
@@ -112,12 +111,12 @@ class Look:
     ) -> Sequence[Record]:
         """Letters to those who wished for one, of what was taken in since."""
         taken = dict[str, datetime]()
-        for each in _all(self.store, Intake):
+        for each in every(self.store, Intake):
             if each.done:
                 taken[each.collection] = max(each.done, taken.get(each.collection, each.done))
         fresh = {number: taken.get(each.id) for number, each in collections.items() if not each.gone}
         due = dict[str, Delivery]()
-        for wish in _all(self.store, Wish):
+        for wish in every(self.store, Wish):
             if wish.until <= at.date():
                 continue
             account = bytes.fromhex(wish.id)
@@ -160,11 +159,6 @@ def _again(kept: Finding, met: Finding, at: datetime) -> Finding:
     return life.move(joined, life.SEE, by=life.KHIEN, at=at) if joined.state == "gone" else joined
 
 
-def removals(store: Store) -> frozenset[bytes]:
-    """The accounts that were taken out, by their first octets: no look-up and no merge knows them."""
-    return frozenset(bytes.fromhex(each.id) for each in _all(store, Removed))
-
-
 def _since(taken: datetime | None, at: datetime) -> bool:
     return taken is not None and taken > at
 
@@ -184,7 +178,7 @@ def _letter(wish: Wish, number: int, at: datetime) -> Delivery:
 
 def _proven(store: Store) -> Iterator[Asset]:
     """Mail domains that are a constituent's, and proven."""
-    return (each for each in _all(store, Asset, kind="mail-domain") if each.proof and each.left is None)
+    return (each for each in every(store, Asset, kind="mail-domain") if each.proof and each.left is None)
 
 
 def _rows(
@@ -224,11 +218,3 @@ def _news(store: Store, records: Sequence[Record]) -> list[Record]:
 
 def _id(record: Record) -> str:
     return record.id  # pyright: ignore[reportAttributeAccessIssue] # what is kept has one
-
-
-def _all(store: Store, kind: type[R], /, **equal: Any) -> Iterator[R]:
-    """Every record of a kind, by id."""
-    after = ""
-    while page := store.find(kind, after=after, limit=_PAGE, **equal):
-        yield from page
-        after = _id(page[-1])

@@ -14,49 +14,44 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
 from khien import model, schema
+from khien.audit import Act
 from khien.breach import exposed, sorting, table
 from khien.breach.exposed import Exposed
-from khien.breach.place import Place
+from khien.breach.place import Place, accounts_of, epoch_of, known_of, on_disk
 from khien.breach.sorting import Run
 from khien.breach.table import Table
 from khien.contracts import Fold, Page, Source, Store
-from khien.errors import RefusedError, UnavailableError
+from khien.errors import RefusedError
 from khien.model import Holding, Intake, Record
-from khien.pipeline.exposed import removals
+from khien.pipeline import promises
+from khien.pipeline.met import MET, Met, every_run
+from khien.pipeline.paging import every
 from khien.pipeline.saving import until_saved
 
-R = TypeVar("R", bound=Record)
-
-PASSWORDS = {"sha1": table.SHA1, "ntlm": table.NTLM}  # tables, to the octets of their digests
 GRACE = timedelta(minutes=10)  # for which a file that was replaced stays for those who are opening it
 
 _READ = b"read"  # the cursor of what was read to its end, and counted
 _ACCOUNT, _NUMBER = exposed.ACCOUNT, 8  # octets
-_KINDS = "accounts", "known"
-_MET = 16 + _ACCOUNT  # of an account met before
 _BLINDED = 512  # accounts a thread takes at once
 _AT_ONCE = 8192  # accounts that are blinded, and kept as met, at once: about a second's work
 _NAME = 16  # hex digits of a run's name
-_SMALL = 32  # runs of accounts met before, until they become one
 _TALLIED = 1 << 20  # rows of a counted run
-_RUN = ".run"
 _OURS = re.compile(r"[a-z0-9-]+-[0-9a-f]{24}|\..*")
-_PAGE = 500  # records read at a time
 
-Told = Callable[[int, int], None]  # rows merged, of
+Blinded = Callable[[Sequence[bytes]], Sequence[bytes]]
 Rows = Any  # np.ndarray[n, width] of uint8
 
 
@@ -71,7 +66,8 @@ class Taken(NamedTuple):
 @dataclass(frozen=True)
 class Taking:
     """How something is taken in, and where. fold: of schema.LEAKED to HASHED; spelt: the account input of an account as
-    met; blinded: the VOPRF outputs of account inputs under the key of epoch, from several threads at once."""
+    met; blinded: the VOPRF outputs of account inputs under the key of epoch, from several threads at once; earlier: the
+    same under the keys of epochs before it that a promise takes (promises.standing)."""
 
     store: Store
     place: Place
@@ -79,63 +75,83 @@ class Taking:
     epoch: int
     fold: Fold
     spelt: Callable[[bytes], bytes | None] = field(repr=False)
-    blinded: Callable[[Sequence[bytes]], Sequence[bytes]] = field(repr=False)
+    blinded: Blinded = field(repr=False)
+    earlier: Mapping[int, Blinded] = field(default_factory=dict[int, Blinded], repr=False)
 
-    def take(self, source: Source, collection: model.Collection, id: str) -> Iterator[Taken]:
+    def take(
+        self, source: Source, collection: model.Collection, id: str, how: Mapping[str, str] = MappingProxyType({})
+    ) -> Iterator[Taken]:
         """Reads what was not read yet of what is to be taken in as id, and keeps its runs; abandoned, it goes on there.
 
-        source yields schema.LEAKED or COUNTED. RefusedError: the collection is gone. UnavailableError: the disk is
-        full, or who holds the other share of the key is away.
+        source yields schema.LEAKED or COUNTED; how: of an Intake. RefusedError: the collection is gone.
+        UnavailableError: the disk is full, or who holds the other share of the key is away.
         """
         if collection.gone:
             raise RefusedError(f"{collection.id} was deleted: take it in as another collection, on a ground of its own")
-        intake = self.store.load(Intake, id).get(id) or Intake(id=id, collection=collection.id, at=self.clock())
-        cursor = self.store.cursor(_cursor(id))
+        kept = self.store.load(Intake, id).get(id)
+        intake = kept or Intake(id=id, collection=collection.id, at=self.clock(), how=dict(how))
+        cursor = self.store.cursor(_cursor(id)) if kept else None  # one that was given up has left another
         if intake.done or cursor == _READ:
             return
-        known = _Known(self.place, id, self.epoch, self.place.holding(self.store, f"known-{self.epoch}"))
-        for page in source.read(cursor):
-            with _told(self.place):
+        known = {epoch: Met(self.store, self.place, id, epoch) for epoch in (self.epoch, *self.earlier)}
+        for page in source.read(cursor or None):
+            if kept is None:  # before its first run: sweep takes away those that no intake names
+                self.store.save(kept := intake, cursor=(_cursor(id), b""))
+            with on_disk(self.place.folder):
                 self._keep(id, _page(cursor), page.rows, collection.number, known)
             intake = _counted(intake, page)
             cursor = page.cursor
             self.store.save(intake, cursor=(_cursor(id), cursor))
-            with _told(self.place):
-                known.gather()
+            with on_disk(self.place.folder):
+                known[self.epoch].gather()
             yield Taken(page.rows.num_rows, cursor, page.skipped)
-        with _told(self.place):
+        with on_disk(self.place.folder):
             accounts, fresh = self._tally(id)
         intake = msgspec.structs.replace(intake, accounts=accounts, fresh=fresh)
         self.store.save(intake, cursor=(_cursor(id), _READ))
 
-    def _keep(self, id: str, page: str, rows: pa.RecordBatch, collection: int, known: "_Known") -> None:
-        """Writes the runs of a page."""
+    def _keep(self, id: str, page: str, rows: pa.RecordBatch, collection: int, met: Mapping[int, Met]) -> None:
+        """Writes the runs of a page. met: accounts met before, by epoch."""
         if rows.schema.equals(schema.COUNTED):
-            for each in PASSWORDS:
+            for each in table.WIDTHS:
                 self._write(id, f"{each}-counted", page, _joined(rows, each, rows["count"]), counted=True)
             return
         hashed = self.fold(rows)
-        for each in PASSWORDS:
+        for each in table.WIDTHS:
             self._write(id, each, page, _joined(hashed, each, hashed["pair"]))
-        keyed, domains, met = _accounts(hashed)
+        keyed, domains, places = _accounts(hashed)
+        known = met[self.epoch]
         found, there, kept = known.find(keyed)
         self._meet(id, known, keyed[there & ~kept], found[there & ~kept])
         asked = np.flatnonzero(~there)
         for some in (asked[at : at + _AT_ONCE] for at in range(0, len(asked), _AT_ONCE)):
             inputs = dict[int, bytes]()
             for at in some.tolist():
-                if spelt := self.spelt(rows["account"][int(met[at])].as_py()):
+                if spelt := self.spelt(rows["account"][int(places[at])].as_py()):
                     inputs[at] = spelt
-            for at, output in zip(inputs, self._blind(list(inputs.values())), strict=True):
+            for at, output in zip(inputs, _blind(self.blinded, list(inputs.values())), strict=True):
                 found[at], there[at] = np.frombuffer(output[:_ACCOUNT], np.uint8), True
+            self._promised(inputs, keyed, found, met)
             self._meet(id, known, keyed[some][there[some]], found[some][there[some]])
-        self._write(id, f"accounts-{self.epoch}", page, exposed.rows(found[there], domains[there], collection))
+        self._write(id, accounts_of(self.epoch), page, exposed.rows(found[there], domains[there], collection))
 
-    def _meet(self, id: str, known: "_Known", keyed: Rows, found: Rows) -> None:
+    def _promised(self, inputs: Mapping[int, bytes], keyed: Rows, found: Rows, met: Mapping[int, Met]) -> None:
+        """Sees to promises that earlier epochs made to accounts, before these are kept as met: what breaks off here
+        does it again."""
+        rows, spelled = [*inputs], [*inputs.values()]
+        for epoch, blinded in self.earlier.items():
+            before, there, _ = met[epoch].find(keyed[rows])
+            asked = np.flatnonzero(~there).tolist()
+            for at, output in zip(asked, _blind(blinded, [spelled[at] for at in asked]), strict=True):
+                before[at] = np.frombuffer(output[:_ACCOUNT], np.uint8)
+            pairs = {old.tobytes().hex(): new.tobytes().hex() for old, new in zip(before, found[rows], strict=True)}
+            promises.carry(self.store, pairs, self.epoch)
+
+    def _meet(self, id: str, known: Met, keyed: Rows, found: Rows) -> None:
         """Keeps that accounts were met, under a name that follows from them: none is blinded twice, whatever breaks."""
         rows = np.hstack([keyed, found])
         name = hashlib.sha256(rows.tobytes()).hexdigest()[:_NAME]
-        path = self._write(id, f"known-{self.epoch}", name, rows)
+        path = self._write(id, known_of(self.epoch), name, rows)
         if path:
             known.add(path)
 
@@ -146,31 +162,26 @@ class Taking:
         folder = self.place.runs(id, table)
         for each in (*folder.parents[2::-1], folder):  # parents=True would let others in
             each.mkdir(mode=0o700, exist_ok=True)
-        path = folder / f"{page}{_RUN}"
+        path = folder / f"{page}.run"
         sorting.write_run(path, np.ascontiguousarray(rows), counted=counted)
         return path
-
-    def _blind(self, inputs: Sequence[bytes]) -> list[bytes]:
-        chunks = [inputs[at : at + _BLINDED] for at in range(0, len(inputs), _BLINDED)]
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return [output for outputs in pool.map(self.blinded, chunks) for output in outputs]
 
     def _tally(self, id: str) -> tuple[int, int]:
         """Makes counts of the pairs of an intake, for a pair counts once in it; answers how many accounts it has, and
         how many of them no look-up knew."""
-        for each, width in PASSWORDS.items():
-            pairs = _runs(self.place.runs(id, each))
+        for each, width in table.WIDTHS.items():
+            pairs = every_run(self.place.runs(id, each))
             if pairs:  # what an earlier try left may be in other runs
                 shutil.rmtree(self.place.runs(id, f"{each}-counted"), ignore_errors=True)
             merged = sorting.merged(pairs, width + _NUMBER, scratch=self.place.folder)
             for number, rows in enumerate(_tallied(merged, width)):
                 self._write(id, f"{each}-counted", f"{number:016d}", rows, counted=True)
-        return self._rows(id, "accounts-*", exposed.ROW), self._rows(id, "known-*", _MET)
+        return self._rows(id, "accounts-*", exposed.ROW), self._rows(id, "known-*", MET)
 
     def _rows(self, id: str, tables: str, width: int) -> int:
         """How many distinct rows there are, of all epochs."""
         folders = sorted(self.place.runs(id, ".").glob(tables))
-        batches = (sorting.merged(_runs(folder), width, scratch=self.place.folder) for folder in folders)
+        batches = (sorting.merged(every_run(folder), width, scratch=self.place.folder) for folder in folders)
         return sum(len(rows) for each in batches for rows in each)
 
 
@@ -182,7 +193,6 @@ def settle(
     *,
     gone: Collection[int] = (),
     shared: Collection[int] = (),
-    told: Told | None = None,
 ) -> tuple[Intake, ...]:
     """Merges what was read to its end into what lookups read, and answers which intakes those were.
 
@@ -190,75 +200,96 @@ def settle(
     that leave the files of accounts with it, by number. shared: epochs whose key stands in shares: what tells accounts
     met before is not kept of them. UnavailableError: the disk is full.
     """
-    ready = tuple(each for each in _all(store, Intake) if not each.done and store.cursor(_cursor(each.id)) == _READ)
+    ready = tuple(each for each in every(store, Intake) if not each.done and store.cursor(_cursor(each.id)) == _READ)
     ids = [each.id for each in ready]
-    with _told(place):
-        made = [*_passwords(store, place, ids, told), *_exposed(store, place, ids, gone, shared, told)]
+    with on_disk(place.folder):
+        made = [*_passwords(store, place, ids), *_exposed(store, place, ids, gone, shared)]
     now = clock()
     done = tuple(msgspec.structs.replace(each, done=now) for each in ready)
-    holdings = [Holding(id=name, file=path.name, entries=entries, at=now) for name, path, entries in made]
+    holdings = [
+        Holding(id=name, file=path.name, entries=entries, met=_collected(name, path), at=now)
+        for name, path, entries in made
+    ]
     replaced = [old for each in holdings if (old := place.holding(store, each.id)) and old.file != each.file]
     until_saved(store, lambda: [*holdings, *done, *beside(done)])
-    with _told(place):
+    with on_disk(place.folder):
         for each in replaced:
             os.utime(place.path(each), (now.timestamp(), now.timestamp()))
         sweep(store, place, now)
     return done
 
 
-def sweep(store: Store, place: Place, now: datetime) -> None:
-    """Takes away runs that are merged or nobody wants, and files that were replaced some time ago."""
-    gone = {each.id for each in _all(store, model.Collection) if each.gone}
-    for each in _all(store, Intake):
-        if (each.done or each.collection in gone) and place.runs(each.id, ".").exists():
-            shutil.rmtree(place.runs(each.id, "."))
-    used = {each.file for each in store.find(Holding, limit=_PAGE)}
+def _collected(name: str, path: Path) -> dict[str, int]:
+    """How many rows of a file of accounts each collection has."""
+    if epoch_of(name) is None:
+        return {}
+    return {str(number): rows for number, rows in Exposed.open(path).counts().items()}
+
+
+def acts(done: Sequence[Intake], by: str) -> list[Act]:
+    """What the audit keeps of intakes that were merged."""
+    return [Act(by, "leak-taken-in", each.collection, {"intake": each.id, "rows": str(each.rows)}) for each in done]
+
+
+def sweep(store: Store, place: Place, now: datetime, grace: timedelta = GRACE) -> None:
+    """Takes away runs that are merged or nobody wants, and files that were replaced so long ago. Who takes in holds the
+    lock: no run is being written."""
+    gone = {each.id for each in every(store, model.Collection) if each.gone}
+    wanted = {each.id for each in every(store, Intake) if not each.done and each.collection not in gone}
+    for folder in place.runs(".", ".").glob("*"):
+        if folder.name not in wanted:
+            shutil.rmtree(folder)
+    used = {each.file for each in every(store, Holding)}
     for path in place.folder.iterdir():
-        old = path.stat().st_mtime < (now - GRACE).timestamp()
+        old = path.stat().st_mtime <= (now - grace).timestamp()
         if old and path.is_file() and path.name not in used and _OURS.fullmatch(path.name):
             path.unlink()
 
 
-def _passwords(store: Store, place: Place, ids: Sequence[str], told: Told | None) -> Iterator[tuple[str, Path, int]]:
+def _passwords(store: Store, place: Place, ids: Sequence[str]) -> Iterator[tuple[str, Path, int]]:
     """The next tables of passwords: what each is, its file and its entries."""
-    for name, width in PASSWORDS.items():
-        runs = [run for each in ids for run in _runs(place.runs(each, f"{name}-counted"))]
+    for name, width in table.WIDTHS.items():
+        runs = _runs(place, ids, f"{name}-counted")
         if runs:
             held = place.holding(store, name)
             base = Table.open(place.path(held)) if held else None
-            path = table.build(place.folder, name, width, runs, counted=True, base=base, told=told)
+            path = table.build(place.folder, name, width, runs, base=base)
             yield name, path, Table.open(path).entries
 
 
 def _exposed(
-    store: Store,
-    place: Place,
-    ids: Sequence[str],
-    gone: Collection[int],
-    shared: Collection[int],
-    told: Told | None,
+    store: Store, place: Place, ids: Sequence[str], gone: Collection[int], shared: Collection[int]
 ) -> Iterator[tuple[str, Path, int]]:
     """The next files of accounts, and of accounts met before, of each epoch that there is something new of."""
-    held = {each.id: place.path(each) for each in store.find(Holding, limit=_PAGE)}
-    removed = removals(store)
-    epochs = {folder.name.split("-")[1] for each in ids for folder in place.runs(each, ".").glob("accounts-*")}
-    if gone:
-        epochs |= {each.split("-")[1] for each in held if each.startswith("accounts-")}
-    for epoch in sorted(epochs, key=int):
-        runs = {kind: [run for each in ids for run in _runs(place.runs(each, f"{kind}-{epoch}"))] for kind in _KINDS}
-        name = f"accounts-{epoch}"
+    held = {each.id: place.path(each) for each in every(store, Holding)}
+    removed = promises.removals(store)
+    epochs = {epoch_of(folder.name) for each in ids for folder in place.runs(each, ".").glob("*")}
+    epochs |= {epoch_of(each) for each, path in held.items() if _leaves(each, path, gone, removed)}
+    for epoch in sorted(each for each in epochs if each):
+        name = accounts_of(epoch)
         before = [Exposed.open(held[name]).blocks()] if name in held else []
-        rows = sorting.merged(runs["accounts"], exposed.ROW, scratch=place.folder, beside=before, told=told)
-        path = exposed.build(place.folder, name, int(epoch), rows, removed=removed, gone=gone)
+        rows = sorting.merged(_runs(place, ids, name), exposed.ROW, scratch=place.folder, beside=before)
+        path = exposed.build(place.folder, name, epoch, rows, removed=removed, gone=gone)
         made = Exposed.open(path)
         yield name, path, made.entries
-        name = f"known-{epoch}"
-        if int(epoch) not in shared:
-            met = [*runs["known"], *([held[name]] if name in held else [])]
+        name = known_of(epoch)
+        if epoch not in shared:
+            met = [*_runs(place, ids, name), *([held[name]] if name in held else [])]
             there = Run(path, made.rows(0, exposed.BUCKETS - 1))
-            rest = _held(sorting.merged(met, _MET, scratch=place.folder, told=told), there if gone or removed else None)
-            path = sorting.merge([], place.folder, name, _MET, beside=[rest])
-            yield name, path, len(Run.open(path, _MET).rows)
+            rest = _held(sorting.merged(met, MET, scratch=place.folder), there if gone or removed else None)
+            path = sorting.merge([], place.folder, name, MET, beside=[rest])
+            yield name, path, len(Run.open(path, MET).rows)
+
+
+def _runs(place: Place, ids: Sequence[str], table: str) -> list[Path]:
+    return [run for each in ids for run in every_run(place.runs(each, table))]
+
+
+def _leaves(name: str, path: Path, gone: Collection[int], removed: Collection[bytes]) -> bool:
+    """Whether somebody has to leave a holding: with a collection, or who was taken out since its last merge."""
+    if epoch_of(name) is None:
+        return False
+    return bool(gone) or any(map(Exposed.open(path).collections, removed))
 
 
 def _held(met: Iterator[Rows], there: Run | None) -> Iterator[Rows]:
@@ -267,50 +298,10 @@ def _held(met: Iterator[Rows], there: Run | None) -> Iterator[Rows]:
         yield rows if there is None else rows[there.find(np.ascontiguousarray(rows[:, -_ACCOUNT:])) >= 0]
 
 
-class _Known:
-    """Accounts met before, by the keyed hash of their spelling: those that lookups know, those of this intake, and
-    those of others that wait to be merged."""
-
-    def __init__(self, place: Place, id: str, epoch: int, holding: Holding | None) -> None:
-        self._folder = place.runs(id, f"known-{epoch}")
-        self._runs = {path: Run.open(path, _MET) for path in _runs(self._folder)}
-        if holding:
-            self._runs[place.path(holding)] = Run.open(place.path(holding), _MET)
-        folders = place.runs(id, ".").parent.glob(f"*/known-{epoch}")
-        self._others = [Run.open(path, _MET) for folder in folders if folder != self._folder for path in _runs(folder)]
-
-    def add(self, path: Path) -> None:
-        """What was met for the first time."""
-        self._runs[path] = Run.open(path, _MET)
-
-    def find(self, keyed: Rows) -> tuple[Rows, Any, Any]:
-        """The accounts of keyed hashes (n, 16); which of them are known, and which are kept as known whatever becomes
-        of other intakes, bool (n,) each."""
-        found, there = np.zeros((len(keyed), _ACCOUNT), np.uint8), np.zeros(len(keyed), bool)
-        for run in self._runs.values():
-            _look(run, keyed, found, there)
-        kept = there.copy()
-        for run in self._others:
-            _look(run, keyed, found, there)
-        return found, there, kept
-
-    def gather(self) -> None:
-        """Makes one run of many small ones: each is looked into for every page."""
-        small = [path for path in self._runs if path.suffix == _RUN]
-        if len(small) >= _SMALL:
-            self.add(sorting.merge(small, self._folder, "met", _MET))
-            for path in small:
-                del self._runs[path]
-                path.unlink()
-
-
-def _look(run: Run, keyed: Rows, found: Rows, there: Any) -> None:
-    """Looks up what is not there yet."""
-    asked = np.flatnonzero(~there)
-    where = run.find(np.ascontiguousarray(keyed[asked]))
-    met = where >= 0
-    found[asked[met]] = run.rows[where[met], keyed.shape[1] :]
-    there[asked[met]] = True
+def _blind(blinded: Blinded, inputs: Sequence[bytes]) -> list[bytes]:
+    chunks = [inputs[at : at + _BLINDED] for at in range(0, len(inputs), _BLINDED)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return [output for outputs in pool.map(blinded, chunks) for output in outputs]
 
 
 def _accounts(hashed: pa.RecordBatch) -> tuple[Rows, Rows, Any]:
@@ -365,18 +356,6 @@ def _counted(intake: Intake, page: Page) -> Intake:
     return msgspec.structs.replace(intake, rows=rows, skipped=skipped)
 
 
-def _all(store: Store, kind: type[R]) -> Iterator[R]:
-    """Every record of a kind whose id is text."""
-    after = ""
-    while page := store.find(kind, after=after, limit=_PAGE):
-        yield from page
-        after = page[-1].id  # type: ignore[attr-defined]
-
-
-def _runs(folder: Path) -> list[Path]:
-    return sorted(folder.glob("[!.]*"))
-
-
 def _cursor(id: str) -> str:
     return f"breach/{id}"
 
@@ -384,14 +363,3 @@ def _cursor(id: str) -> str:
 def _page(cursor: bytes | None) -> str:
     """What the page behind a cursor is called."""
     return hashlib.sha256(cursor or b"").hexdigest()[:_NAME]
-
-
-@contextmanager
-def _told(place: Place) -> Generator[None]:
-    """What the disk refuses, as what to do about it."""
-    try:
-        yield
-    except OSError as error:
-        raise UnavailableError(
-            f"{place.folder}: cannot be written: {error.strerror or error}: make room, run it again: it goes on"
-        ) from None

@@ -8,13 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import msgspec
+
 from khien.breach import wishes
 from khien.breach.exposed import Exposed
-from khien.breach.place import Place
+from khien.breach.place import Place, accounts_of
 from khien.contracts import Store
 from khien.errors import RefusedError
 from khien.model import Collection, Delivery, Language, Record, Removed, Wish
-from khien.pipeline import exposed
+from khien.pipeline import promises
 from khien.pipeline.saving import until_saved
 from khien.triage import tokens
 from khien.triage.answers import withdrawn
@@ -38,9 +40,9 @@ class Owners:
 
     def collections(self, spelled: bytes) -> tuple[Collection, ...]:
         """All that an account is in, the sensitive ones too: for its holder alone."""
-        out, numbers = exposed.removals(self.store), set[int]()
+        out, numbers = promises.removals(self.store), set[int]()
         for epoch, account in self.accounts(spelled).items():
-            held = self.place.holding(self.store, f"accounts-{epoch}")
+            held = self.place.holding(self.store, accounts_of(epoch))
             if held and account not in out:
                 numbers.update(Exposed.open(self.place.path(held)).collections(account))
         every = self.store.find(Collection, limit=_MOST, number=tuple(numbers)) if numbers else ()
@@ -56,7 +58,12 @@ class Owners:
 
         def decide() -> Sequence[Record]:
             there = self.store.load(Removed, *ids)
-            return [*(Removed(id=each, at=at, by=by) for each in ids if each not in there), *beside()]
+            made = [
+                Removed(id=account, epoch=epoch, carried=carried, at=at, by=by)
+                for account, (epoch, carried) in ids.items()
+            ]
+            known = (msgspec.structs.replace(there.get(each.id, each), carried=each.carried) for each in made)
+            return [*known, *beside()]
 
         until_saved(self.store, decide)
 
@@ -64,15 +71,23 @@ class Owners:
         self, spelled: bytes, language: Language, public: bytes, chance: Callable[[int], bytes], at: datetime
     ) -> None:
         """Keeps the wish to be told, for two years from now. public: what the address is sealed to."""
-        address, until = spelled.removeprefix(MAIL).decode(), at.date() + LASTS
-        sealed = {each: wishes.seal(address, public, chance(32)) for each in self._ids(spelled)}
+        ids, address, until = self._ids(spelled), spelled.removeprefix(MAIL).decode(), at.date() + LASTS
+        sealed = {each: wishes.seal(address, public, chance(32)) for each in ids}
 
         def decide() -> Sequence[Record]:
             kept = self.store.load(Wish, *sealed)
             since = {each.id: each.at for each in kept.values()}  # what came in between is still told
             return [
-                Wish(id=each, sealed=box, language=language, at=since.get(each, at), until=until)
-                for each, box in sealed.items()
+                Wish(
+                    id=account,
+                    epoch=epoch,
+                    carried=carried,
+                    sealed=sealed[account],
+                    language=language,
+                    at=since.get(account, at),
+                    until=until,
+                )
+                for account, (epoch, carried) in ids.items()
             ]
 
         until_saved(self.store, decide)
@@ -86,8 +101,10 @@ class Owners:
 
         until_saved(self.store, waiting, gone=lambda: tuple(self.store.load(Wish, *ids).values()))
 
-    def _ids(self, spelled: bytes) -> list[str]:
-        return [each.hex() for each in self.accounts(spelled).values()]
+    def _ids(self, spelled: bytes) -> dict[str, tuple[int, bool]]:
+        """Under which ids records of an account stand: the epoch of each, and whether there is a later one."""
+        accounts = self.accounts(spelled)
+        return {account.hex(): (epoch, epoch < max(accounts)) for epoch, account in accounts.items()}
 
 
 def code(spelled: bytes, key: bytes, at: datetime) -> str:

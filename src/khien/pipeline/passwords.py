@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,11 +20,12 @@ import numpy as np
 from khien.audit import Act, Audit
 from khien.breach import hashlist, sorting, table
 from khien.breach.hashlist import Digests
-from khien.breach.place import Place
-from khien.breach.ranges import MODES, PREFIXES, PUBLIC
+from khien.breach.place import Place, on_disk
+from khien.breach.ranges import PREFIXES, PUBLIC
+from khien.breach.sorting import Told
 from khien.breach.table import Table
 from khien.contracts import Store
-from khien.errors import FormatError, UnavailableError
+from khien.errors import FormatError, RefusedError
 from khien.model import Holding
 from khien.packed import Packed, unpacked
 from khien.pipeline.intake import sweep
@@ -36,13 +37,12 @@ _LONGEST = 1 << 12  # bytes of a line
 _LARGEST = 1 << 26  # bytes of the file of a prefix
 _RUN = 1 << 22  # rows sorted at once
 _COUNT = 8  # octets
-
-Told = Callable[[int, int], None]  # done, of
+_FEWER = 2  # times as many as a new list has are not let go of without a word
 
 
 class Published(NamedTuple):
-    """What came of a list: the holding as it is now, prefixes replaced; aside: lines of a file, or files of a folder,
-    that are none of a list."""
+    """What came of a list: the holding as it is now, prefixes replaced; aside: files of a folder that hold something
+    else."""
 
     holding: Holding
     prefixes: int
@@ -58,11 +58,14 @@ class Publishing:
     audit: Audit
     by: str
 
-    def take(self, path: Path, mode: str, told: Told | None = None) -> Published:
-        """Takes in a list of a mode. FormatError: it is none. UnavailableError: the disk is full. OSError: it cannot be
-        read."""
+    def take(self, path: Path, mode: str, told: Told | None = None, *, smaller: bool = False) -> Published:
+        """Takes in a list of a mode. smaller: it may have less than half of what was held.
+
+        FormatError: it is none, or damaged. RefusedError: it is that small. UnavailableError: the disk is full.
+        OSError: it cannot be read. Whatever is raised, nothing was replaced.
+        """
         public = PUBLIC.format(mode)
-        runs = _Runs(self.place.runs(public, mode), MODES[mode])
+        runs = _Runs(self.place.runs(public, mode), table.WIDTHS[mode])
         held = self.place.holding(self.store, public)
         try:
             if path.is_dir():
@@ -71,13 +74,21 @@ class Publishing:
                 if held:
                     _keep(Table.open(self.place.path(held)), replaced, runs)
             else:
-                prefixes, aside = PREFIXES, _file(path, runs, told)
+                _file(path, runs, told)
+                prefixes, aside = PREFIXES, 0
             made = runs.table(self.place.folder, public, told)
         finally:
             runs.forget()
         now = self.audit.clock()
         holding = Holding(id=public, file=made.name, entries=Table.open(made).entries, at=now)
-        said = {"entries": str(holding.entries), "prefixes": str(prefixes)}
+        before = held.entries if held else 0
+        if not smaller and _FEWER * holding.entries < before:
+            made.unlink()
+            raise RefusedError(
+                f"{path}: the list would have {holding.entries:,} hashes, and has {before:,}: nothing was replaced: say"
+                " --smaller if the new one is whole"
+            )
+        said = {"before": str(before), "entries": str(holding.entries), "prefixes": str(prefixes)}
         audited(self.store, self.audit, lambda: [holding], Act(self.by, "passwords-replaced", mode, said))
         if held and held.file != holding.file:
             os.utime(self.place.path(held), (now.timestamp(), now.timestamp()))  # who opens it now has time to
@@ -106,26 +117,21 @@ class _Runs:
         """The table of all that was added."""
         if self._waiting:
             self._write()
-        return _on_disk(folder, lambda: table.build(folder, id, self.width, self.paths, counted=True, told=told))
+        with on_disk(folder):
+            return table.build(folder, id, self.width, self.paths, told=told)
 
     def _write(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self.folder / f"{len(self.paths):08d}.run"
         rows = np.concatenate(self._rows)
-        _on_disk(self.folder, lambda: sorting.write_run(path, rows, counted=True))
+        with on_disk(self.folder):
+            sorting.write_run(path, rows, counted=True)
         self.paths.append(path)
         self._rows, self._waiting = [], 0
 
     def forget(self) -> None:
         """Takes the runs away."""
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _on_disk(folder: Path, do: Callable[[], Any]) -> Any:
-    try:
-        return do()
-    except OSError as error:
-        raise UnavailableError(f"{folder}: cannot be written: {error.strerror}: make room, run again") from error
 
 
 def _keep(base: Table, replaced: Any, runs: _Runs) -> None:
@@ -136,14 +142,20 @@ def _keep(base: Table, replaced: Any, runs: _Runs) -> None:
         runs.add(digests[kept], counts[kept])
 
 
-def _file(path: Path, runs: _Runs, told: Told | None) -> int:
-    """Reads one list; answers how many lines were set aside."""
-    size, aside, met = path.stat().st_size, 0, False
+def _file(path: Path, runs: _Runs, told: Told | None) -> None:
+    """Reads one list. FormatError: a line of it is broken, so that who knows what of it is missing."""
+    size, line, met = path.stat().st_size, 1, False
+    wanted = f"HASH:COUNT of {2 * runs.width} hex digits"
     packed = Packed(str(path))
     try:
-        for read in _blocks(unpacked(packed), runs.width):
+        for text, read in _blocks(unpacked(packed), runs.width):
+            broken = next((at for at, length, _ in read.broken.tolist() if not _pads(text, at, length)), None)
+            if broken is not None:
+                line += text.count(b"\n", 0, broken)
+                said = f"line {line:,} is no {wanted}: nothing was replaced"
+                raise FormatError(f"{said}: is it of another mode? else fetch it again")
             runs.add(read.digests, read.counts)
-            aside += len(read.broken)
+            line += text.count(b"\n", 0, read.used)
             met = met or len(read.digests) > 0
             if told:
                 told(packed.taken, max(size, packed.taken))
@@ -152,17 +164,22 @@ def _file(path: Path, runs: _Runs, told: Told | None) -> int:
     finally:
         packed.close()
     if not met:
-        raise FormatError(f"{path}: holds no line HASH:COUNT of {2 * runs.width} hex digits: is it of another mode?")
-    return aside
+        raise FormatError(f"{path}: holds no line {wanted}: is it of another mode?")
 
 
-def _blocks(stream: Any, width: int) -> Iterator[Digests]:
+def _pads(text: bytes, at: int, length: int) -> bool:
+    """Whether a line that is none counts 0: it is there for its length."""
+    return text[at : at + length].rstrip(b"0").endswith(b":")
+
+
+def _blocks(stream: Any, width: int) -> Iterator[tuple[bytes, Digests]]:
+    """Blocks of text, and the rows at their beginnings."""
     rest = b""
     while True:
         block = stream.read(_BLOCK)
         rest += block
         read = hashlist.read(rest, width, not block)
-        yield read
+        yield rest, read
         rest = rest[read.used :]
         if not block:
             return
@@ -216,5 +233,4 @@ def _of_prefix(path: Path, prefix: bytes, width: int) -> Digests | None:
         return None
     text = prefix + content.replace(b"\n", b"\n" + prefix) if content else b""
     read = hashlist.read(text, width, True)
-    pads = sum(text[at : at + length].rstrip(b"0").endswith(b":") for at, length, _ in read.broken.tolist())
-    return read if pads == len(read.broken) else None
+    return read if all(_pads(text, at, length) for at, length, _ in read.broken.tolist()) else None

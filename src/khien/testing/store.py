@@ -64,10 +64,19 @@ def _check_landing(whose: str, make_store: Callable[[], Store]) -> None:
     store.save(landed=[store.land("others", _ROWS.slice(2, 1), id="second")])
     _hold_rows(whose, "after the same id was saved again", make_store(), "others", _ROWS.slice(2, 1))
     _check_scans(whose, make_store())
+    _check_secrets(whose, make_store())
     met = store.lookup("names", "name", pa.array(["b.example", "nobody.example"]))
     hold(met.to_pylist() == _ROWS.slice(1, 1).to_pylist(), f"{whose} looks up {met.to_pylist()} for b.example")
     none = store.lookup("names", "name", pa.array([], pa.string()))
     hold(none.num_rows == 0 and none.schema == schema.NAMES, f"{whose} looks up {none.schema} for no values")
+
+
+def _check_secrets(whose: str, store: Store) -> None:
+    for columns in (schema.LEAKED, schema.COUNTED):
+        rows = pa.RecordBatch.from_pylist([], columns)
+        _hold_refused(
+            f"{whose} lands what is secret", lambda rows=rows: store.land("leaked", rows, id="a"), ContractError
+        )
 
 
 def _check_scans(whose: str, store: Store) -> None:

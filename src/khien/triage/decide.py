@@ -27,6 +27,7 @@ from khien.model import (
     Severity,
     Step,
     Subject,
+    Text,
 )
 from khien.triage import answers, campaign, hours
 from khien.triage.life import KHIEN
@@ -149,7 +150,9 @@ def _exposed(finding: Finding, collection: Collection | None) -> _Told | None:
     if severity == "high" and accounts >= _MANY:
         severity = "critical"
     leaked = {"leaked": f"{collection.leaked:%Y-%m-%d}"} if collection.leaked else {}
-    told = [Reason(code="leaked-on" if leaked else "leaked-in", params={"collection": collection.label, **leaked})]
+    label = Text.of(collection.label)
+    called = {"collection": label.en} | ({"collection-vi": label.vi} if label.vi != label.en else {})
+    told = [Reason(code="leaked-on" if leaked else "leaked-in", params={**called, **leaked})]
     if collection.kinds:
         told.append(Reason(code="leaked-kinds", params={"kinds": ", ".join(collection.kinds)}))
     subject = Subject(finding=finding.id, value=finding.subject, claim=finding.claim)
@@ -317,6 +320,10 @@ def _news(before: Notice | None, after: Notice) -> str | None:
     if after.severity != before.severity or TELLING & (_codes(after.reasons) - _codes(before.reasons)):
         return _RISEN
     returned = len(after.steps) > len(before.steps)
+    if after.detector == EXPOSURE and any(
+        int(after.measures[name]).bit_length() > int(count).bit_length() for name, count in before.measures.items()
+    ):
+        return _RISEN  # another power of two, so that what was told last is more than half of what there is
     further = after.subjects[len(before.subjects) :]  # each flood is one more, a name met again is none
     joined = any(each.claim == FLOOD for each in further) or len(named(after)) > len(named(before))
     return _JOINED if returned or joined else None

@@ -15,42 +15,71 @@ from litestar.params import FromPath, SkipValidation
 
 from khien import words
 from khien.breach import exposed
+from khien.breach.accounts import VIET_NAM
 from khien.breach.exposed import Exposed
+from khien.breach.place import accounts_of
 from khien.contracts import Store
-from khien.errors import CustodyError
+from khien.errors import ConfigError, CustodyError
 from khien.model import Collection, Holding, Leaked, Removed
 from khien.pipeline.asking import Collections, Kind, Known
+from khien.pipeline.paging import every
 from khien.web.shares import ELSEWHERE, Asking, Held, Shares, preflight
 
-_PREFIX = re.compile(r"[0-9a-fA-F]{2}(?:[0-9a-fA-F]{2})?")
+_PREFIX, _EPOCH = re.compile(r"[0-9a-fA-F]{2}(?:[0-9a-fA-F]{2})?"), re.compile(r"[1-9][0-9]{0,4}")
+_END = b"\r\n"
 _PAGE = 500  # records read at a time
 
 
 class _Public(NamedTuple):
-    """Collections by their numbers as one version of the store has them: those that anybody may be told of."""
+    """What one version of the store says: collections by their numbers, those that anybody may be told of; how many
+    accounts were taken out, by epoch."""
 
     version: int
     told: Mapping[int, Collection]
+    removed: Mapping[int, int]
+
+    @property
+    def ids(self) -> dict[int, str]:
+        """What the collections are called."""
+        return {number: each.id for number, each in self.told.items()}
+
+
+class _Length(NamedTuple):
+    """How long all answers about an epoch are. of: what they are made from."""
+
+    of: tuple[str, dict[int, str]]
+    octets: int
 
 
 @dataclass
 class Accounts:
     """Reads the files of accounts that a store points at, in a folder; each anew when another took its place. shares:
-    who is asked to evaluate."""
+    who is asked to evaluate; country: as in reading.Site."""
 
     store: Store
     folder: Path
     shares: Shares
+    country: str = VIET_NAM
     _files: dict[int, Exposed] = field(default_factory=dict[int, Exposed], init=False, repr=False)
     _public: _Public | None = field(default=None, init=False, repr=False)
+    _lengths: dict[tuple[int, int], _Length] = field(
+        default_factory=dict[tuple[int, int], _Length], init=False, repr=False
+    )
     _lock: Lock = field(default_factory=Lock, init=False, repr=False)
+
+    def generation(self, epoch: int) -> str:
+        """What changes with any of an epoch's buckets: which of them did is nobody's to see."""
+        file, public = self._file(epoch), self.public()
+        made = file and file.path.name, sorted(public.ids.items()), public.removed.get(epoch)
+        return hashlib.sha256(repr(made).encode()).hexdigest()[:32]
 
     def rows(self, epoch: int, prefix: str) -> bytes:
         """The rows of a bucket (4 digits) or of 256 (2): what follows of each tag, and collections; sorted, CRLF
-        between them."""
+        between them, and behind them as many as make all of an epoch as long as the longest."""
         file, public = self._file(epoch), self.public()
         if file is None:
             return b""
+        longest = self._longest(epoch, file, public.ids, 16 - len(prefix))
         first, last = (int(prefix.ljust(4, digit), 16) for digit in "0f")
         found = exposed.left(file.rows(first, last), list(self._removed(prefix.lower())), ())
         lines: list[str] = []
@@ -58,21 +87,35 @@ class Accounts:
             ids = [public.told[each].id for each in numbers if each in public.told]
             if ids:
                 lines.append(f"{tag.hex().upper()}:{','.join(ids)}")
-        return "\r\n".join(lines).encode()
+        rows = "\r\n".join(lines).encode()
+        return (rows + _END * (longest // 2 + 1))[:longest]
+
+    def _longest(self, epoch: int, file: Exposed, ids: dict[int, str], digits: int) -> int:
+        """Octets of the longest answer, a few more where accounts are in several collections. digits: of a tag."""
+        of, at = (file.path.name, ids), (epoch, digits)
+        with self._lock:
+            known = self._lengths.get(at)
+            if known is None or known.of != of:
+                weights = file.weights({number: digits + len(f":{name}\r\n") for number, name in ids.items()})
+                together = exposed.BUCKETS >> 4 * (16 - digits)
+                octets = int(weights.reshape(-1, together).sum(axis=1).max())
+                known = self._lengths[at] = _Length(of, octets)
+        return known.octets
 
     def public(self) -> _Public:
         """What anybody may be told of."""
         version = self.store.version()
         known = self._public
         if known is None or known.version != version:
-            every = (each for each in _all(self.store) if each.gone is None and not each.sensitive)
-            known = self._public = _Public(version, {each.number: each for each in every})
+            met = (each for each in every(self.store, Collection) if each.gone is None and not each.sensitive)
+            removed = {epoch: count for (epoch,), count in self.store.count(Removed, "epoch").items()}
+            known = self._public = _Public(version, {each.number: each for each in met}, removed)
         return known
 
     def _file(self, epoch: int) -> Exposed | None:
         """The file of an epoch; None before there is one."""
         for last in (False, True):
-            holding = self.store.load(Holding, f"accounts-{epoch}").get(f"accounts-{epoch}")
+            holding = self.store.load(Holding, accounts_of(epoch)).get(accounts_of(epoch))
             if holding is None:
                 return None
             with self._lock:
@@ -101,41 +144,35 @@ class Accounts:
 Read = NamedDependency[SkipValidation[Accounts]]
 
 
-def _all(store: Store) -> Iterator[Collection]:
-    after = ""
-    while page := store.find(Collection, after=after, limit=_PAGE):
-        yield from page
-        after = page[-1].id
-
-
 @get(
-    "/breach/accounts/{epoch:int}/{prefix:str}",
+    "/breach/accounts/{epoch:str}/{prefix:str}",
     opt=ELSEWHERE,
     sync_to_thread=True,
     media_type="text/plain",
     raises=[NotAuthorizedException, NotFoundException],
 )
 def bucket(
-    accounts: Read, shares: Held, request: Asking, epoch: FromPath[int], prefix: FromPath[str]
+    accounts: Read, shares: Held, request: Asking, epoch: FromPath[str], prefix: FromPath[str]
 ) -> Response[bytes]:
     """The accounts of an epoch whose keyed outputs begin with four hex digits: what follows, and their collections.
 
-    With a constituent's token two digits do, for 256 buckets at once.
+    With a constituent's token two digits do, for 256 buckets at once; without one while two epochs are published, so
+    that who asks under both tells no more. All answers about an epoch are equally long.
     """
-    if not _PREFIX.fullmatch(prefix):
-        raise NotFoundException("give the epoch of a key, and four hex digits")
-    if len(prefix) == 2 and not shares.bearer(request):
-        raise NotAuthorizedException("two digits take a token: give four", headers={"WWW-Authenticate": "Bearer"})
     try:
-        body = accounts.rows(epoch, prefix)
-    except CustodyError as error:
+        live = shares.live()
+        if not _PREFIX.fullmatch(prefix) or not _EPOCH.fullmatch(epoch) or int(epoch) not in live:
+            raise NotFoundException("give an epoch that GET /breach/keys names, and four hex digits")
+        if len(prefix) == 2 and len(live) == 1 and not shares.bearer(request):
+            raise NotAuthorizedException("two digits take a token: give four", headers={"WWW-Authenticate": "Bearer"})
+        tag = f'"{accounts.generation(int(epoch))}"'
+        headers = {"ETag": tag, "Cache-Control": "public, no-cache, no-transform"}
+        known = request.headers.get("if-none-match", "").split(",")
+        if tag in (each.strip().removeprefix("W/") for each in known):
+            return Response(b"", status_code=304, headers=headers)
+        return Response(accounts.rows(int(epoch), prefix), media_type="text/plain", headers=headers)
+    except (CustodyError, ConfigError) as error:
         raise ServiceUnavailableException("not available just now") from error
-    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {"ETag": tag, "Cache-Control": "public, no-cache"}
-    known = request.headers.get("if-none-match", "").split(",")
-    if tag in (each.strip().removeprefix("W/") for each in known):
-        return Response(b"", status_code=304, headers=headers)
-    return Response(body, media_type="text/plain", headers=headers)
 
 
 @get("/breach/collections", opt=ELSEWHERE, sync_to_thread=True, raises=[NotFoundException])
@@ -150,4 +187,4 @@ def _texts(code: str) -> dict[str, str]:
     return {language: words.phrase(code, language) for language in words.LANGUAGES}
 
 
-ROUTES = (preflight("/breach/accounts/{epoch:int}/{prefix:str}", "/breach/collections"), bucket, collections)
+ROUTES = (preflight("/breach/accounts/{epoch:str}/{prefix:str}", "/breach/collections"), bucket, collections)

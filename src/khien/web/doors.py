@@ -5,11 +5,12 @@ handler that asks who acts takes ``officer: Signed`` (officers.Admitted). The pa
 made from this table.
 """
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from threading import Lock
 from typing import Any, Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -118,7 +119,8 @@ _TRIES = 10  # that fail, from one network in a minute, until no more are looked
 _GUESSES = 60  # at one thing in a minute, from everywhere
 _KEY = 32  # bytes
 _REMEMBERED = 10_000  # networks, and refusals
-_LONGEST_ADDRESS = 45  # characters
+_LONGEST_ADDRESS = 64  # characters, with a port
+_WITH_PORT = re.compile(r"\[([0-9a-fA-F:.]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
 
 T = TypeVar("T")
 
@@ -186,18 +188,23 @@ class Doors:
             raise RefusedError("this token lets nobody in")
         return found
 
-    def attempt(self, connection: Connection, try_it: Callable[[], T]) -> T:
+    def attempt(self, connection: Connection, try_it: Callable[[], T], what: str = "") -> T:
         """Tries what somebody might guess at: from where ten in a minute failed, no more are looked at.
 
-        NotAuthorizedException: it was refused. TooManyRequestsException: it was not looked at.
+        what: at which of many it is tried. Each counts by itself, and while many fail from everywhere, no second one is
+        looked at from where one did; so nobody keeps out who knows, and is elsewhere. NotAuthorizedException: it was
+        refused. TooManyRequestsException: it was not looked at.
         """
-        at, from_ = self.audit.clock(), network(connection)
-        if self._tries.count(from_, at) >= _TRIES:
+        at, from_ = self.audit.clock(), f"{network(connection)} {what}"
+        most = 1 if what and self._guesses.count(what, at) >= _GUESSES else _TRIES
+        if self._tries.count(from_, at) >= most:
             raise _too_many()
         try:
             return try_it()
         except RefusedError as error:
             self._tries.add(from_, at)
+            if what:
+                self._guesses.add(what, at)
             self.refused("", route(connection))
             raise NotAuthorizedException(str(error), headers=_BEARER) from error
 
@@ -276,13 +283,23 @@ def network(connection: Connection) -> str:
     Behind a proxy on this machine it is what the proxy added last to the header that tells whom it forwards for.
     """
     host = connection.client.host if connection.client else ""
-    if host in LOOPBACK:
+    address = _address(host)
+    if host in LOOPBACK or (address and address.is_loopback):
         host = connection.headers.get("x-forwarded-for", host).rpartition(",")[2].strip()[:_LONGEST_ADDRESS]
-    try:
-        address = ip_address(host)
-    except ValueError:
+        address = _address(host)
+    if address is None:
         return host
     return str(address) if address.version == 4 else str(ip_network((address, 64), strict=False))
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    """An address, which may have a port behind it; IPv4 as such where a socket of IPv6 took it (RFC 4291, 2.5.5.2)."""
+    bare = _WITH_PORT.fullmatch(text)
+    try:
+        address = ip_address((bare[1] or bare[2]) if bare else text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 Signed = NamedDependency[SkipValidation[Admitted]]

@@ -130,7 +130,8 @@ def _check(site: Site, language: str, status: int = 200, **view: object) -> Resp
     keys = site.keys() if site.keys else ()
     held = reading.leaks(site.store) if site.keys else None
     published = msgspec.json.encode({"keys": keys}).decode()
-    answer = html(site.frame.render(language, "check", {}, held=held, keys=published, **view), status)
+    shown = {"held": held, "keys": published, "country": site.country, **view}
+    answer = html(site.frame.render(language, "check", {}, **shown), status)
     others = (urlsplit(each.url) for key in keys for each in key.holders if each.url)
     answer.headers.update(policy(*sorted({f"{each.scheme}://{each.netloc}" for each in others})))
     return answer

@@ -6,6 +6,7 @@ A raw ASGI application: what it says is said ten thousand times a second. It tel
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from time import monotonic
 
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Parameter, PathItem, Schema
@@ -13,7 +14,8 @@ from litestar.openapi.spec.enums import OpenAPIType
 from litestar.types import Receive, Scope, Send
 
 from khien.breach.place import Place
-from khien.breach.ranges import MODES, Ranges, opened
+from khien.breach.ranges import Ranges, opened
+from khien.breach.table import WIDTHS
 from khien.contracts import Store
 from khien.errors import CustodyError, UnavailableError
 from khien.pipeline.exports import packed
@@ -30,7 +32,7 @@ _OPEN = (  # to pages of any site
     (b"cross-origin-resource-policy", b"cross-origin"),
     (b"x-content-type-options", b"nosniff"),
 )
-_KEPT = ((b"cache-control", b"public, max-age=2678400"), (b"vary", b"Add-Padding, Accept-Encoding"))
+_LONG_KEPT = ((b"cache-control", b"public, max-age=2678400"), (b"vary", b"Add-Padding, Accept-Encoding"))
 _REFUSED = (*_OPEN, _TEXT, (b"cache-control", b"no-store"))
 _ASKED_BEFORE = (  # the answer to what a browser asks before it sends the header
     *_OPEN,
@@ -71,7 +73,7 @@ class Held:
         version = self.store.version()
         if version != self._version:
             before = self._ranges
-            self._ranges = {mode: opened(self.place, self.store, mode, self.key, before.get(mode)) for mode in MODES}
+            self._ranges = {mode: opened(self.place, self.store, mode, self.key, before.get(mode)) for mode in WIDTHS}
             self._version = version
 
 
@@ -114,14 +116,20 @@ class RangeSite:
             return _later(b"no such digests are held here yet")
         pad = padded.lower() == b"true"
         pack = not pad and _takes_gzip(taken)  # a mirror takes nothing else; packed, padding would hide nothing
-        tag = b'"%b%b"' % (ranges.generation.encode(), b"-padded" if pad else b"-gzip" if pack else b"")
-        kept = (*_OPEN, _TEXT, *_KEPT, (b"etag", tag))
+        tag, kept = _kept(ranges.generation, b"-padded" if pad else b"-gzip" if pack else b"")
         if known and _names(known, tag):
             return 304, kept, b""
         number = int(prefix, 16)
         if pack:
             return 200, (*kept, (b"content-encoding", b"gzip")), packed(ranges.body(number))
         return 200, kept, ranges.padded(number) if pad else ranges.body(number)
+
+
+@lru_cache(16)
+def _kept(generation: str, variant: bytes) -> tuple[bytes, tuple[tuple[bytes, bytes], ...]]:
+    """The tag of an answer, and the headers of what may be kept."""
+    tag = b'"%b%b"' % (generation.encode(), variant)
+    return tag, (*_OPEN, _TEXT, *_LONG_KEPT, (b"etag", tag))
 
 
 def _later(why: bytes) -> Answer:
@@ -170,7 +178,7 @@ OPENAPI: Mapping[str, PathItem] = {
                     name="mode",
                     param_in="query",
                     description="SHA-1, or NTLM",
-                    schema=Schema(type=OpenAPIType.STRING, enum=tuple(MODES)),
+                    schema=Schema(type=OpenAPIType.STRING, enum=tuple(WIDTHS)),
                 ),
                 Parameter(
                     name="Add-Padding",

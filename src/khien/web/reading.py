@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 import pyarrow as pa
 
+from khien.breach.accounts import VIET_NAM
 from khien.contracts import Detector, Store
 from khien.model import Collection, Finding, Holding, ProtectedName, SourceState, State
 from khien.pipeline import standing
@@ -56,7 +57,7 @@ class Listing(msgspec.Struct, frozen=True):
 class Site:
     """What every route answers from. key: from which the links and codes of notices follow; public: the address under
     which others reach the site, empty where nobody said; keys: under which accounts that leaked are kept, None where
-    nothing is answered about what leaked."""
+    nothing is answered about what leaked; country: the calling code of numbers that are written as at home."""
 
     store: Store
     detector: Detector
@@ -68,6 +69,7 @@ class Site:
     key: bytes = field(repr=False)
     public: str = ""
     keys: Callable[[], tuple[Key, ...]] | None = None
+    country: str = VIET_NAM
 
 
 def days(store: Store) -> tuple[date, date] | None:
@@ -92,9 +94,10 @@ def picture(store: Store, now: datetime) -> views.Picture:
 
 def leaks(store: Store) -> views.Leaks:
     """What is held of what leaked."""
-    held = {each.id: each.entries for each in store.find(Holding, limit=_HOLDINGS)}
-    collections = sum(each.gone is None for each in store.find(Collection, limit=_COLLECTIONS))
-    return views.leaks(held, collections, standing.waits(store, standing.LATELY, decide.EXPOSURE))
+    held = store.find(Holding, limit=_HOLDINGS)
+    there = store.find(Collection, limit=_COLLECTIONS)
+    told = {str(each.number) for each in there if each.gone is None and not each.sensitive}
+    return views.leaks(held, told, standing.waits(store, standing.LATELY, decide.EXPOSURE))
 
 
 def strongest(store: Store) -> Finding | None:

@@ -83,18 +83,11 @@ class Refusals:
         self._frame = frame
 
     def __call__(self, request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-        status, detail = _read(error)
-        if status >= 500:
-            # not what the error says: that may hold what somebody asked about
-            where = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("%s while answering %s\n%s", type(error).__name__, request.scope["method"], where)
-        headers = error.headers if isinstance(error, HTTPException) else None
         _, first, *_ = [*request.scope["path"].split("/"), ""]
         if first in ("api", "breach"):
-            refused: dict[str, object] = {"status_code": status, "detail": detail}
-            if isinstance(error, HTTPException) and error.extra:
-                refused["extra"] = error.extra
-            return Response(refused, status_code=status, media_type=MediaType.JSON, headers=headers)
+            return refused(request, error)
+        status = _status(request, error)[0]
+        headers = error.headers if isinstance(error, HTTPException) else None
         language = first if first in words.LANGUAGES else preferred(request.headers.get("accept-language", ""))
         role = isinstance(error, HTTPException) and isinstance(error.extra, dict) and "role" in error.extra
         code = "role" if role else CODES.get(status, "request")
@@ -102,8 +95,27 @@ class Refusals:
         return Response(text, status_code=status, media_type=MediaType.HTML, headers=headers)
 
 
+def refused(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Tells programs why there is no answer."""
+    status, detail = _status(request, error)
+    told: dict[str, object] = {"status_code": status, "detail": detail}
+    if isinstance(error, HTTPException) and error.extra:
+        told["extra"] = error.extra
+    headers = error.headers if isinstance(error, HTTPException) else None
+    return Response(told, status_code=status, media_type=MediaType.JSON, headers=headers)
+
+
+def _status(request: Request[Any, Any, Any], error: Exception) -> tuple[int, str]:
+    """Status, and what a program is told; a fault is logged."""
+    status, detail = _read(error)
+    if status >= 500:
+        # not what the error says: that may hold what somebody asked about
+        where = "".join(traceback.format_tb(error.__traceback__))
+        _log.error("%s while answering %s\n%s", type(error).__name__, request.scope["method"], where)
+    return status, detail
+
+
 def _read(error: Exception) -> tuple[int, str]:
-    """Status, and what a program is told."""
     match error:
         case InternalServerException() if "disconnected" in error.detail:  # Litestar's word for it; no fault of ours
             return 400, "the body broke off: send it again"
@@ -117,6 +129,8 @@ def _read(error: Exception) -> tuple[int, str]:
             return 400, "nothing here answers to that: look at what you asked for"
         case RecursionError():  # what the JSON decoder says of brackets within brackets
             return 400, "the body is nested too deeply: send an object with a text"
+        case UnicodeDecodeError():  # likewise, of a text
+            return 400, "the body is not UTF-8: send JSON as RFC 8259 has it"
         case UnavailableError() | ConfigError() | CustodyError():
             return 503, "not available just now: try again in a minute"
         case _:

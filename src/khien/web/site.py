@@ -4,6 +4,8 @@ import os
 import secrets
 import stat
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -107,8 +109,9 @@ def create(
     names = names or {}
     steering = Steering(store, audit, Triage(protected=names))
     enrolling = Enrolling(store, audit, names, assets.Known(names, PublicSuffixList().is_public))
-    keys = accounts.shares.published if accounts else None
-    site = Site(store, detector, frame, doors, steering, enrolling, Staffing(store, audit), key, public, keys)
+    site = Site(store, detector, frame, doors, steering, enrolling, Staffing(store, audit), key, public)
+    if accounts:
+        site = replace(site, keys=accounts.shares.published, country=accounts.country)
     made = Litestar(
         route_handlers=[
             pages.start,
@@ -136,7 +139,7 @@ def create(
         request_max_body_size=LARGEST_BODY,
         exception_handlers={Exception: Refusals(frame)},
         before_send=[add_headers],
-        compression_config=CompressionConfig(backend="gzip", exclude=["/static/.*svg"]),
+        compression_config=CompressionConfig(backend="gzip", exclude=["/static/.*svg", "^/breach/accounts/"]),
         openapi_config=OpenAPIConfig(
             title="Khiên", version=version("khien"), path="/api", render_plugins=[JsonRenderPlugin()]
         ),
@@ -228,6 +231,7 @@ def told() -> Serving:
 def serve() -> ASGIApp:
     """For granian: the site as who started it asks for it."""
     machine.end_with_parent()  # a worker of granian's, whose parent may be killed
+    machine.without_core()  # it is asked about accounts, and has keys
     asked = told()
     detector = registers.lookalike(Path(asked.protect) if asked.protect else None)
     names = {each.id: each for each in detector.register.names}
@@ -261,13 +265,16 @@ def _accounts(asked: Serving, store: Store) -> Accounts:
         return name in asked.breach.admitted or bool(found and not found.left)
 
     admits = shares.admitting(machine.key(data, machine.NOTICES), known)
-    return Accounts(store, data / BREACH, shares.Shares.of(Epochs(data, asked.breach), admits))
+    epochs = Epochs(data, asked.breach)
+    held = shares.Shares.of(epochs, admits, partial(epochs.live, store))
+    return Accounts(store, data / BREACH, held, asked.breach.country)
 
 
 def _people(asked: Serving, store: Store) -> People:
     """What holders of addresses are answered; without mail none of them can show that they are."""
     data = Path(asked.data)
-    letters = Letters(msgspec.convert(asked.letters, Post)) if asked.letters else None
+    reached = asked.site.contact, asked.site.public
+    letters = Letters(msgspec.convert(asked.letters, Post), reached) if asked.letters else None
     key, public = machine.key(data, proofs.KEY), bytes.fromhex(asked.wishes)
     return People(owners.owners(store, data, asked.breach), key, public, letters, machine.clock, secrets.token_bytes)
 

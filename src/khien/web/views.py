@@ -1,7 +1,7 @@
 """What a page shows, made from records: rules without input, output or markup."""
 
 from bisect import bisect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import UTC, date, datetime, timedelta
 from statistics import median
 from typing import NamedTuple, get_args
@@ -13,7 +13,7 @@ from khien import canon, schema, words
 from khien.breach.ranges import PUBLIC
 from khien.contracts import Detector
 from khien.errors import ObservableError
-from khien.model import Evidence, Finding, Reason, State
+from khien.model import Evidence, Finding, Holding, Reason, State
 from khien.pipeline import standing
 from khien.triage import decide, life
 from khien.web import floods
@@ -150,9 +150,9 @@ class Leaks(msgspec.Struct, frozen=True):
     """What is held of what leaked.
 
     passwords: distinct ones, at least: ours and those that others publish overlap; accounts: once for each collection
-    they are in, null for some but fewer than FEWEST; collections: those whose day of deletion has not come; seconds:
-    the median from the first sign of a constituent's accounts until a channel had the notice, null where there is none
-    lately; of: so many notices.
+    they are in, null for some but fewer than FEWEST; collections: those whose day of deletion has not come. Sensitive
+    ones do not show, nor who is in them. seconds: the median from the first sign of a constituent's accounts until a
+    channel had the notice, null where there is none lately; of: so many notices.
     """
 
     passwords: int = 0
@@ -165,13 +165,14 @@ class Leaks(msgspec.Struct, frozen=True):
 NOTHING_HELD = Leaks()
 
 
-def leaks(held: Mapping[str, int], collections: int, waited: Sequence[float]) -> Leaks:
-    """held: entries of holdings, by what they are; waited: seconds until each of the latest notices was out."""
-    accounts = sum(count for name, count in held.items() if name.startswith("accounts-"))
+def leaks(held: Sequence[Holding], told: Set[str], waited: Sequence[float]) -> Leaks:
+    """told: the numbers of collections that anybody may hear of; waited: seconds until each of the latest notices was
+    out."""
+    accounts = sum(count for each in held for number, count in each.met.items() if number in told)
     return Leaks(
-        passwords=max(held.get(each, 0) for each in ("sha1", PUBLIC.format("sha1"))),
+        passwords=max((each.entries for each in held if each.id in ("sha1", PUBLIC.format("sha1"))), default=0),
         accounts=None if 0 < accounts < FEWEST else accounts,
-        collections=collections,
+        collections=len(told),
         seconds=median(waited) if waited else None,
         of=len(waited),
     )

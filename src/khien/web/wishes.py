@@ -7,7 +7,7 @@ server is asked, when it was given. Nothing of an address is kept but in a box t
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from queue import Full, Queue
 from threading import Thread
@@ -35,9 +35,11 @@ from khien.pipeline.owners import MAIL, Owners
 from khien.triage import tokens
 from khien.web.doors import network
 from khien.web.pages import Ours
-from khien.web.shares import Hourly
+from khien.web.shares import Bounded, too_many
 
-_OF_NETWORK, _OF_ADDRESS = 10, 3  # codes that are sent in an hour
+_OF_NETWORK, _OF_ADDRESS, _OF_DOMAIN = 10, 3, 300  # codes that are sent in an hour
+_OF_ADDRESS_A_DAY = 6
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _WAITING = 100  # letters
 _log = logging.getLogger(__name__)
 
@@ -81,18 +83,24 @@ class _Letter(NamedTuple):
 
 @dataclass
 class Letters:
-    """Sends letters one after the other, behind the answers."""
+    """Sends letters one after the other, behind the answers. reached: whom to ask, and where the site is."""
 
     post: Post
+    reached: tuple[str, ...] = ()
     _waiting: "Queue[_Letter]" = field(default_factory=lambda: Queue(_WAITING), init=False, repr=False)
     _begun: bool = field(default=False, init=False, repr=False)
 
+    @property
+    def full(self) -> bool:
+        """Whether as many wait as may."""
+        return self._waiting.full()
+
     def put(self, to: Delivery, subject: str, text: str) -> None:
-        """ServiceUnavailableException: too many are waiting."""
+        """Sends it in its turn; where too many came at the same moment, never: who asked is told the same."""
         try:
             self._waiting.put_nowait(_Letter(to, subject, text))
         except Full:
-            raise ServiceUnavailableException("too many letters are waiting: try again in a minute") from None
+            _log.warning("a code was not sent: too many are waiting")
         if not self._begun:
             self._begun = True
             Thread(target=self._send, name="codes", daemon=True).start()
@@ -103,7 +111,7 @@ class Letters:
             try:
                 message = self.post.begin(to, subject, to.due)
                 message["Auto-Submitted"] = "auto-generated"  # RFC 3834
-                message.set_content(text, cte="quoted-printable")
+                message.set_content(self.post.below(text, *self.reached), cte="quoted-printable")
                 self.post.hand_over(message, to, lambda: None)
             except Error as error:  # what it says may repeat the address
                 _log.warning("a code was not sent (%s): mail server %s", type(error).__name__, self.post.host)
@@ -120,25 +128,30 @@ class People:
     letters: Letters | None
     clock: Callable[[], datetime]
     chance: Callable[[int], bytes] = field(repr=False)
-    _networks: Hourly = field(init=False, repr=False)
-    _addresses: Hourly = field(init=False, repr=False)
+    _networks: Bounded = field(init=False, repr=False)
+    _mailboxes: tuple[Bounded, Bounded, Bounded] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_networks", Hourly(_OF_NETWORK, self.chance))
-        object.__setattr__(self, "_addresses", Hourly(_OF_ADDRESS, self.chance))
+        object.__setattr__(self, "_networks", Bounded(_OF_NETWORK, _HOUR, self.chance))
+        bounds = (_OF_ADDRESS, _HOUR), (_OF_ADDRESS_A_DAY, _DAY), (_OF_DOMAIN, _HOUR)
+        object.__setattr__(self, "_mailboxes", tuple(Bounded(most, over, self.chance) for most, over in bounds))
 
     def send(self, spelled: bytes, language: Language, from_: str) -> None:
-        """Sends a code, unless enough of them went to the address.
+        """Sends a code, unless enough of them went to the mailbox, or to its domain.
 
-        TooManyRequestsException: enough were asked for from this network.
+        TooManyRequestsException: enough were asked for from this network. ServiceUnavailableException: none is sent to
+        anybody now.
         """
         at = self.clock()
         if self.letters is None:
             raise ServiceUnavailableException("no mail is configured here: ask who runs this site")
+        if self.letters.full:
+            raise ServiceUnavailableException("too many letters are waiting: try again in a minute")
         if wait := self._networks.take(from_, 1, at):
-            seconds = str(int(wait) + 1)
-            raise TooManyRequestsException(f"too many codes: wait {seconds} s", headers={"Retry-After": seconds})
-        if self._addresses.take(spelled.decode(), 1, at):
+            raise too_many("too many codes", wait)
+        local, _, domain = spelled.removeprefix(MAIL).decode().rpartition("@")
+        mailbox = f"{local.partition('+')[0]}@{domain}"  # where a tag is none, it is two people's bound
+        if any(each.take(of, 1, at) for each, of in zip(self._mailboxes, (mailbox, mailbox, domain), strict=True)):
             return
         to = Delivery(
             id=self.chance(32).hex(),
@@ -167,11 +180,8 @@ class People:
     def shown(self, spelled: bytes) -> Stands:
         """How it stands."""
         wish = self.owners.wish(spelled)
-        told = (
-            Known(each.id, each.label, each.about, each.leaked and each.leaked.isoformat(), each.kinds)
-            for each in self.owners.collections(spelled)
-        )
-        return Stands(tuple(told), wish.until.isoformat() if wish else None)
+        told = tuple(Known.of(each) for each in self.owners.collections(spelled))
+        return Stands(told, wish.until.isoformat() if wish else None)
 
 
 Here = NamedDependency[SkipValidation[People]]
@@ -205,8 +215,8 @@ def prove(people: Here, request: Request[Any, Any, Any], data: JSONBody[Asked]) 
 def proven(site: Ours, people: Here, request: Request[Any, Any, Any], data: JSONBody[Proven]) -> Stands:
     """With the code that was sent: what the account is in, taken out, told of in future, or no more."""
     spelled = _spelled(data.address)
-    site.doors.ration(tokens.token(people.key, "guess", spelled.decode()))
-    site.doors.attempt(request, partial(owners.expect, spelled, data.code, people.key, people.clock()))
+    expected = partial(owners.expect, spelled, data.code, people.key, people.clock())
+    site.doors.attempt(request, expected, tokens.token(people.key, "guess", spelled.decode()))
     people.act(spelled, data)
     return people.shown(spelled)
 

@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 
 from khien import words
 from khien.channels.mail import dkim
-from khien.errors import InputError, UnavailableError, UncertainError
+from khien.errors import InputError, ObservableError, UnavailableError, UncertainError
 from khien.model import Delivery, Record
 from khien.packed import secret
 
@@ -32,6 +32,8 @@ _LONGEST_LINE = 2048  # octets of a reply; RFC 5321 section 4.5.3.1.5 allows 512
 _MOST_LINES = 64  # of one reply
 _LONGEST_ANSWER = 200  # characters that are kept of what a server says
 _OURS = (530, 534, 535, 538)  # refusals that only we can mend: RFC 4954 section 6, RFC 3207 section 4
+_ADDRESSEE = "the address"
+_POLICY = b"5.7."  # RFC 3463 section 3.8: of who refuses us, whatever the address
 
 Security = Literal["tls", "starttls", "none"]
 
@@ -98,10 +100,15 @@ class Post(Record, frozen=True, kw_only=True):
         message["Message-ID"] = f"<{to.id[:40]}@{self.domain}>"
         return message
 
+    def below(self, text: str, *reached: str) -> str:
+        """A text, and below it who writes it, and where they are reached."""
+        return "\n".join((text, "", words.printable(self.signed), *filter(None, reached))) + "\n"
+
     def hand_over(self, message: EmailMessage, to: Delivery, commit: Callable[[], None]) -> str:
         """Signs a message that was begun and hands it over; answers what the server said.
 
-        UnavailableError: not taken, try later. InputError: never taken. UncertainError: it may have been taken.
+        UnavailableError: not taken, try later. InputError: never taken; ObservableError: nor is any other to this
+        address. UncertainError: it may have been taken.
         """
         message.set_boundary(f"khien-{to.id[:40]}")  # else it would be another one each time
         written = message.as_bytes()
@@ -123,7 +130,7 @@ class Post(Record, frozen=True, kw_only=True):
             session.begin(self.host, self.port, None if self.security == "none" else _trust(self.authorities_file))
             self._introduce(session, password)
             self._expect(session.mail(self.sender), 2, "the sender")
-            self._expect(session.rcpt(to), 2, "the address")
+            self._expect(session.rcpt(to), 2, _ADDRESSEE)
             self._expect(session.docmd("DATA"), 3, "a message")
             session.send(message.replace(b"\r\n.", b"\r\n.."))
             commit()
@@ -161,7 +168,8 @@ class Post(Record, frozen=True, kw_only=True):
             return
         said = f"{self._server}: does not take {what}: {reply[0]} {_shown(reply[1])}"
         if reply[0] // 100 == 5 and reply[0] not in _OURS:
-            raise InputError(said)
+            lost = what == _ADDRESSEE and not reply[1].startswith(_POLICY)
+            raise ObservableError(said) if lost else InputError(said)
         raise UnavailableError(said)
 
 

@@ -14,7 +14,7 @@ import msgspec
 from khien import words
 from khien.breach import wishes
 from khien.channels.mail.post import Post
-from khien.errors import InputError, UnavailableError, UncertainError
+from khien.errors import InputError, ObservableError, UnavailableError, UncertainError
 from khien.model import Delivery, Record, Wish
 from khien.packed import secret
 
@@ -23,7 +23,8 @@ from khien.packed import secret
 class Wishes:
     """Letters to people whose addresses are sealed.
 
-    post: by which server, in whose name. opens_file: the key by which addresses are opened. site: where our site is.
+    post: by which server, in whose name. opens_file: the key by which addresses are opened. site: where our site is;
+    contact: whom to ask, as readers see it.
     """
 
     name: ClassVar[str] = "wishes"
@@ -33,6 +34,7 @@ class Wishes:
     post: Post
     opens_file: str
     site: str = ""
+    contact: str = ""
 
     def send(self, record: Wish, to: Delivery, commit: Callable[[], None], /) -> str:
         """contracts.Channel"""
@@ -40,8 +42,10 @@ class Wishes:
         server = f"mail server {self.post.host}:{self.post.port}"
         try:
             self.post.hand_over(self.written(to), to, commit)
+        except ObservableError:
+            raise ObservableError(f"{server}: takes no letter to this address, now or ever") from None
         except InputError:
-            raise InputError(f"{server}: does not take a letter to this address") from None
+            raise InputError(f"{server}: does not take a letter: the log of that server says why") from None
         except UncertainError:
             raise UncertainError(f"{server}: took all of a letter, and did not say so") from None
         except UnavailableError:
@@ -52,5 +56,6 @@ class Wishes:
         """The message."""
         message = self.post.begin(to, words.phrase("wish-subject", to.language), to.due)
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834
-        message.set_content(words.phrase("wish-letter", to.language, site=self.site), cte="quoted-printable")
+        text = self.post.below(words.phrase("wish-letter", to.language), self.contact, self.site)
+        message.set_content(text, cte="quoted-printable")
         return message

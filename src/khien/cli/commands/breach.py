@@ -28,6 +28,10 @@ def breach() -> None:
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option("--collection", required=True, metavar="ID", callback=options.text, help="What they leaked with.")
 @click.option("--form", type=click.Choice(FORMS), help="How they are laid out. Default: seen from each.")
+@click.option(
+    "--columns", default="", metavar="COLUMNS", callback=options.text,
+    help="Of sheets, where their names do not say: account=NAME,secret=NAME.",
+)  # fmt: skip
 @click.option("--encoding", default="", metavar="NAME", callback=options.text, help="As windows-1258. Default: UTF-8.")
 @click.option("--hashed", is_flag=True, help="What looks like a hash is one, and no password: it is left out.")
 @click.option("--ntlm", is_flag=True, help="Keep passwords as NTLM, too, for those who ask with it.")
@@ -47,6 +51,7 @@ def breach_import(files: tuple[Path, ...], data: Path | None, **settings: Any) -
     \b
     Examples:
       khien breach import combo.txt.gz --collection shop-2026
+      khien breach import customers.csv --collection shop-2026 --columns account=kontakt,secret=code
       khien breach import log.zip --collection stealer-2026-10 --form stealer --set-aside broken.jsonl
     """
     from khien.cli import breach
@@ -70,6 +75,26 @@ def breach_delete(collection: str, data: Path | None, **settings: Any) -> int:
     from khien.cli import breach
 
     return breach.delete(collection, data, **settings)
+
+
+@breach.command("give-up")
+@click.argument("id", metavar="COLLECTION|INTAKE", callback=options.text)
+@options.why
+@options.by
+@options.data
+@options.lang
+def breach_give_up(id: str, data: Path | None, **settings: Any) -> int:
+    """Take away what was read of a file that cannot be taken in to its end, or of all such files of a collection.
+
+    What was taken in to its end stays. khien breach collections show names what is not.
+
+    \b
+    Example:
+      khien breach give-up shop-2026 --why "the archive is damaged"
+    """
+    from khien.cli import breach
+
+    return breach.give_up(id, data, **settings)
 
 
 @breach.group("collections")
@@ -151,14 +176,15 @@ _mode = click.option("--mode", type=click.Choice(("sha1", "ntlm")), default="sha
 @breach.command("import-passwords")
 @click.argument("path", metavar="FILE_OR_FOLDER", type=click.Path(path_type=Path))
 @_mode
+@click.option("--smaller", is_flag=True, help="The list may have less than half of what is held.")
 @options.by
 @options.data
 @options.lang
 def breach_import_passwords(path: Path, data: Path | None, **settings: Any) -> int:
     """Take in a list of hashes that others publish, such as Pwned Passwords.
 
-    A file of lines HASH:COUNT replaces the whole list. Of a folder, each file 21BD1.txt of lines SUFFIX:COUNT replaces
-    what is held of its prefix, and all else stays: it may hold the changed prefixes alone.
+    A file of lines HASH:COUNT replaces the whole list, unless a line of it is broken. Of a folder, each file 21BD1.txt
+    of lines SUFFIX:COUNT replaces what is held of its prefix, and all else stays: it may have changed prefixes alone.
 
     \b
     Examples:
@@ -262,6 +288,12 @@ def breach_check_offline(path: Path, language: str) -> int:
     return breach_passwords.check(path, language)
 
 
+_keys = click.option(
+    "--keys", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Of the site's keys: written at first, later held to.",
+)  # fmt: skip
+
+
 @breach.command("match")
 @click.argument("roster", metavar="ROSTER", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--url", required=True, metavar="URL", callback=options.text, help="The site that is asked.")
@@ -279,6 +311,7 @@ def breach_check_offline(path: Path, language: str) -> int:
     "--with-column", metavar="NAME", callback=options.text, help="Write this column beside what is found, too."
 )
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
+@_keys
 @options.lang
 def breach_match(roster: Path, url: str, column: str, with_column: str | None, out: Path, **settings: Any) -> int:
     """Find out which rows of your own list of people (CSV) are in what leaked, and in which collections.
@@ -289,7 +322,7 @@ def breach_match(roster: Path, url: str, column: str, with_column: str | None, o
 
     \b
     Examples:
-      khien breach match roster.csv --url https://csirt.example --token-file token -o leaked.csv
+      khien breach match roster.csv --url https://csirt.example --keys keys.json --token-file token -o leaked.csv
       khien breach match roster.csv --url https://csirt.example --column phone --with-column id -o leaked.csv
     """
     from khien.cli import breach_owners
@@ -341,9 +374,10 @@ def breach_remove(data: Path | None, by: str | None, why: str, language: str) ->
 )
 @click.option("--password", is_flag=True, help="Ask about a password, not an address or a number.")
 @click.option("--stdin", is_flag=True, help="Read from standard input, one a line, without asking.")
+@_keys
 @options.data
 @options.lang
-def breach_check(data: Path | None, url: str | None, password: bool, stdin: bool, language: str) -> int:
+def breach_check(data: Path | None, url: str | None, language: str, **settings: Any) -> int:
     """Ask for an address, a number or a password, unseen, and look whether it leaked.
 
     \b
@@ -353,7 +387,7 @@ def breach_check(data: Path | None, url: str | None, password: bool, stdin: bool
     """
     from khien.cli import breach_accounts
 
-    return breach_accounts.check(data, url, password, stdin, language)
+    return breach_accounts.check(data, url, language=language, **settings)
 
 
 @breach.command("rotate")
@@ -377,7 +411,7 @@ def breach_rotate(data: Path | None, by: str | None, language: str) -> int:
 @breach.command("share")
 @click.argument("name", metavar="NAME", callback=options.text)
 @click.option("--url", required=True, metavar="URL", callback=options.text, help="Where this house will answer.")
-@click.option("--epoch", type=click.IntRange(1, 65_535), default=1, metavar="N", help="Of the key. Default: 1.")
+@click.option("--epoch", type=click.IntRange(1, 65_535), required=True, metavar="N", help="Of the key, at both houses.")
 @click.option("-o", "out", required=True, type=click.Path(path_type=Path), help="File for the token of that house.")
 @options.by
 @options.data

@@ -11,11 +11,11 @@ import pyarrow as pa
 from khien import schema
 from khien.breach import hashlist
 from khien.breach.leaked import Read
+from khien.breach.table import WIDTHS
 from khien.contracts import Page
 from khien.sources.dumps.texts import expect_known
 from khien.sources.dumps.walk import PAGE, Reader, Walk
 
-_WIDTHS = {"sha1": 20, "ntlm": 16}
 _EMPTY = pa.RecordBatch.from_pylist([], schema.COUNTED)
 _HEX = re.compile(rb"\s*[0-9A-Fa-f]{32}")
 
@@ -46,7 +46,7 @@ class Hashes:
         return (self._block, 0) if _HEX.match(head) else None
 
     def _block(self, block: bytes, ended: bool) -> Read:
-        width = _WIDTHS[self.form]
+        width = WIDTHS[self.form]
         found = hashlist.read(block, width, ended)
         offsets, lengths, reasons = found.broken.T
         return Read(
@@ -57,7 +57,7 @@ class Hashes:
 def _rows(form: str, found: Any) -> pa.RecordBatch:
     count = len(found.digests)
     columns: list[pa.Array] = []
-    for each, width in _WIDTHS.items():
+    for each, width in WIDTHS.items():
         octets = pa.py_buffer(np.ascontiguousarray(found.digests)) if each == form else None
         columns.append(
             pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), count, [None, octets])

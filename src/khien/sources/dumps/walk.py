@@ -19,6 +19,7 @@ from khien.breach.leaked import Read
 from khien.contracts import Page
 from khien.errors import FormatError, InputError
 from khien.packed import Ahead, Packed, advice, label
+from khien.sources.dumps import forms
 from khien.sources.dumps.forms import HEAD
 from khien.sources.dumps.texts import filled, texts
 
@@ -86,10 +87,15 @@ class Walk:
     def _text(self, text: Any, alone: bool, packed: Packed, at: Cursor) -> Iterator[Page]:
         """The pages of one text from a place on; one that is no text of rows is set aside whole."""
         head = filled(text, HEAD)
-        opened = self.opener(head)
+        try:
+            opened = None if forms.archive(head) else self.opener(head)
+        except FormatError:  # one of many texts stops nobody
+            if alone:
+                raise
+            opened = None
         if opened is None:
             if alone:
-                raise FormatError("is of no form that is known: look at it, and say which by --form")
+                raise FormatError(forms.unread(head, self.told))
             if at.offset == 0:  # else it is done with
                 after = msgspec.structs.replace(at, offset=1, read=packed.taken)
                 yield self._page(_aside(head, self.empty, NO_FORM), head, at, after)

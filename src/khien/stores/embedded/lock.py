@@ -20,6 +20,7 @@ class Lock:
     """Held while the block runs, and by nobody once the process is gone, however it went."""
 
     directory: Path
+    cure: str = "stop that, or name another directory"  # of another process that holds it
     _held: int | None = field(default=None, init=False, repr=False)
 
     def __enter__(self) -> "Lock":
@@ -42,7 +43,7 @@ class Lock:
                 holder = os.pread(file, 20, 0).decode("ascii", "replace").strip()
                 os.close(file)
                 raise ConflictError(
-                    f"{self.directory} is in use by process {holder or 'unknown'}: stop that, or name another directory"
+                    f"{self.directory} is in use by process {holder or 'unknown'}: {self.cure}"
                 ) from error
             except OSError as error:
                 os.close(file)

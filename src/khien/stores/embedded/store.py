@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from khien import schema
 from khien.contracts import Landed
 from khien.errors import ConflictError, ContractError, CustodyError, InputError
 from khien.model import Expiry, Record
@@ -101,6 +102,8 @@ class Embedded:
         """Makes a table known, and its folder, before anything is in it."""
         if not _TABLE.fullmatch(table):
             raise ContractError(f"{table!r} is no name of a table: small letters, digits, - and _, at most 64")
+        if schema.secret(columns):
+            raise ContractError(f"what lands in table {table} is marked secret: fold it first, nothing keeps it")
         with self._database.reading() as connection:
             kept = value_of(connection, "SELECT schema FROM _tables WHERE name = ?", table)
         known = None if kept is None else pa.ipc.read_schema(pa.py_buffer(kept))

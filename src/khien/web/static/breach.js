@@ -1,14 +1,14 @@
-// Did a password, a mail address or a phone number leak? Asks Khiên without telling it which one.
+// Did a password, mail address or phone number leak? Asks Khiên without telling which.
 //
 // A password: five of the 40 digits of its SHA-1 leave, and the answer is every row that begins with them. An account:
 // a blinded point leaves (RFC 9497, mode VOPRF, ristretto255-SHA512), then 16 bits of what only the holders of the keys
-// and this browser together can make of it. Nothing is kept, and what is asked for does not depend on what was found.
-// docs/accounts.md has the protocol, docs/howto/check-in-your-page.md how a page of one's own uses this module.
+// and this browser together can make of it. What is asked for does not depend on what is found.
+// docs/accounts.md has the protocol, docs/howto/check-in-your-page.md how to use this module.
 
-const OUT = { credentials: "omit", referrerPolicy: "no-referrer", cache: "no-store" }; // the browser keeps nothing either
+const OUT = { credentials: "omit", referrerPolicy: "no-referrer", cache: "no-store" }; // nothing is kept here
 
 /** What kept the answer away. code: "spelling", "proof", "old" (a browser or page without what this takes), "answer"
- * (no answer, or none that keeps the protocol); status: of HTTP, where there was one. */
+ * (none that keeps the protocol); status: HTTP's. */
 export class CheckError extends Error {
   constructor(code, status = 0) {
     super(status ? `${code}: ${status}` : code);
@@ -18,14 +18,17 @@ export class CheckError extends Error {
 
 /** How often a password was met: 0 where it was not.
  *
- * base: the site's address, "" for that of the page. left(what, text): told of what leaves, right before it does. */
+ * base: the site's address, "" for that of the page. left(what, text, to): told of what leaves, right before it does,
+ * and to which other site. */
 export async function checkPassword(text, { base = "", left = () => {} } = {}) {
   if (!globalThis.crypto?.subtle) throw new CheckError("old");
   const digest = hex(await crypto.subtle.digest("SHA-1", new TextEncoder().encode(text))).toUpperCase();
   left("prefix", digest.slice(0, 5));
   const rows = await asked(`${base}/range/${digest.slice(0, 5)}`, { headers: { "Add-Padding": "true" } });
   const row = lines(rows).find((each) => each.toUpperCase().startsWith(`${digest.slice(5)}:`));
-  return row ? Number(row.slice(36)) || 0 : 0;
+  const count = row?.slice(36) ?? "0";
+  if (!/^[0-9]{1,15}$/.test(count)) throw new CheckError("answer");
+  return Number(count);
 }
 
 /** The collections a mail address or a phone number is in, as GET /breach/collections describes them; each of its kinds
@@ -39,27 +42,36 @@ export async function checkAccount(text, { base = "", keys, prefix = "84", left 
   const noble = await import("./noble.js").catch(() => {
     throw new CheckError("old");
   });
-  // both are asked for whatever comes of it: to ask only where something was found would tell that it was
+  // both are asked for whatever comes of it: to ask only where something was found would tell
   const [described, published] = await Promise.all([
     told(`${base}/breach/collections`, { cache: "default" }),
     keys ?? told(`${base}/breach/keys`),
   ]);
+  const digits = expected(published, described);
   const found = new Set();
   for (const key of published.keys) {
-    for (const id of await inEpoch(noble, new TextEncoder().encode(spelled), key, base, left)) found.add(id);
+    for (const id of await inEpoch(noble, new TextEncoder().encode(spelled), key, digits, base, left)) found.add(id);
   }
   return explained(described.collections.filter((each) => found.has(each.id)), described.kinds);
 }
 
-/** Collections with what each of their kinds is called, and what to do about it. */
+/** Collections with what each of their kinds is called, and what to do. */
 export function explained(collections, kinds) {
   return collections.map((each) => ({ ...each, kinds: each.kinds.map((id) => ({ id, ...kinds[id] })) }));
 }
 
-async function inEpoch({ Point, oprf, voprf }, input, { epoch, holders }, base, left) {
+/** Digits of a bucket: four in all, for two keys at most. */
+function expected(published, described) {
+  const digits = 4 / published?.keys?.length;
+  const held = [2, 4].includes(digits) && published.keys.every?.((each) => each?.holders?.[0]);
+  if (held && described?.collections?.filter) return digits;
+  throw new CheckError("answer");
+}
+
+async function inEpoch({ Point, oprf, voprf }, input, { epoch, holders }, digits, base, left) {
   const { blind, blinded } = voprf.blind(input);
   const evaluations = holders.map(async ({ url, public: key }) => {
-    left("point", hex(blinded));
+    left("point", hex(blinded), url);
     const body = JSON.stringify({ epoch, elements: [hex(blinded)], proof: true });
     const headers = { "Content-Type": "application/json" };
     return [await told(`${url || base}/breach/evaluate`, { method: "POST", headers, body }), key];
@@ -77,7 +89,8 @@ async function inEpoch({ Point, oprf, voprf }, input, { epoch, holders }, base, 
   } catch {
     throw new CheckError("proof");
   }
-  const [bucket, tag] = [hex(output.subarray(0, 2)), hex(output.subarray(2, 8))];
+  const bucket = hex(output).slice(0, digits);
+  const tag = hex(output).slice(digits, 16);
   left("bucket", bucket);
   const rows = await asked(`${base}/breach/accounts/${epoch}/${bucket}`);
   const row = lines(rows).find((each) => each.toLowerCase().startsWith(`${tag}:`));
@@ -105,7 +118,7 @@ const lines = (text) => text.split(/\r?\n/);
 const hex = (bytes) => Array.from(new Uint8Array(bytes), (each) => each.toString(16).padStart(2, "0")).join("");
 const octets = (text) => Uint8Array.from(text.match(/../g) ?? [], (each) => parseInt(each, 16));
 
-// The spelling of accounts: breach/accounts.py has the rules and why; tests/breach/spellings.json holds both to them.
+// The spelling of accounts: breach/accounts.py has the rules; tests/breach/spellings.json holds both to them.
 
 const LONGEST = 320; // octets as typed
 const LOCAL = /^[a-z0-9!#$%&'*+/=?^_`{|}~.\xa1-\u1fff\u2070-\u2fff\u3001-\ufefe\uff00-\u{10ffff}-]+$/u;

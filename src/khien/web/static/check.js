@@ -6,20 +6,25 @@ import { CheckError, canonical, checkAccount, checkPassword, explained } from ".
 const section = document.getElementById("leaks");
 const texts = JSON.parse(section.dataset.texts);
 const keys = JSON.parse(section.dataset.keys);
+const prefix = section.dataset.country;
 const language = document.documentElement.lang;
-const region = language === "en" ? "en-GB" : language; // days as the other pages write them
+const shared = keys.keys.some(({ holders }) => holders.length > 1);
+const region = language === "en" ? "en-GB" : language;
 
 document.getElementById("leaks-absent").remove();
 section.append(document.getElementById("leaks-boxes").content.cloneNode(true));
 
-const panel = section.querySelector("aside ul");
+const aside = section.querySelector("aside");
+const halves = aside.parentElement;
+const narrow = matchMedia("(max-width: 43rem)"); // as the style has it: then the panel stands below who asked
+const panel = aside.querySelector("ul");
 const nothing = panel.firstElementChild;
 let asking = false;
 
 const ASKS = {
   password: async (left, [text]) => password(await checkPassword(text, { left })),
-  mail: async (left, [text]) => account(await checkAccount(text, { keys, left })),
-  phone: async (left, [text]) => account(await checkAccount(text, { keys, left })),
+  mail: async (left, [text]) => account(await checkAccount(text, { keys, prefix, left })),
+  phone: async (left, [text]) => account(await checkAccount(text, { keys, prefix, left })),
   owner: async (left, [address, code], wish) => {
     const body = { address, code, wish, language };
     const { collections, until } = await posted("/breach/proven", body, () => left("code"));
@@ -56,10 +61,13 @@ async function answer(form, ask) {
   if (asking) return; // one question after the other, so that the panel has all that left
   asking = true;
   const told = form.querySelector(".told");
-  const left = (what, text) => {
+  const left = (what, text, to = "") => {
     nothing.remove();
-    panel.append(made("li", filled(texts[`left-${what}`], { text })));
+    const line = filled(texts[`left-${what}`], { text });
+    panel.append(made("li", shared ? filled(texts["left-to"], { text: line, to: to || location.origin }) : line));
   };
+  if (narrow.matches) form.after(aside);
+  else if (aside.parentElement !== halves) halves.append(aside);
   for (const each of section.querySelectorAll(".told")) each.replaceChildren();
   panel.replaceChildren(nothing);
   told.append(made("p", texts.wait));
@@ -101,9 +109,10 @@ function account(collections, none = "account-none") {
 const advised = ({ name, advice }) => [made("dt", name[language]), made("dd", advice[language])];
 
 function collection({ label, about, leaked, kinds }) {
-  const when = leaked ? day(leaked) : texts["leaked-when"];
-  const facts = `${filled(texts["leaked-on"], { text: when })}: ${kinds.map(({ name }) => name[language]).join(", ")}`;
-  return made("li", made("strong", label), made("p", facts), ...(about ? [made("p", about)] : []));
+  const when = leaked ? filled(texts["leaked-on"], { text: day(leaked) }) : texts["leaked-when"];
+  const what = filled(texts["leaked-kinds"], { text: kinds.map(({ name }) => name[language]).join(", ") });
+  const told = [when, ...(kinds.length ? [what] : []), ...(about[language] ? [about[language]] : [])];
+  return made("li", made("strong", label[language]), ...told.map((each) => made("p", each)));
 }
 
 /** What our own site alone may be told: who shows that an address is theirs cannot do so without naming it. */
@@ -116,7 +125,11 @@ async function posted(path, body, left) {
   return answer.json();
 }
 
-const day = (text) => new Intl.DateTimeFormat(region, { dateStyle: "long", timeZone: "UTC" }).format(new Date(text));
+const day = (text) => {
+  const [year, month, date] = text.split("-").map(Number);
+  if (language === "vi") return `ngày ${date} tháng ${month} năm ${year}`; // as it is said; browsers leave words out
+  return new Intl.DateTimeFormat(region, { dateStyle: "long", timeZone: "UTC" }).format(new Date(text));
+};
 const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
 function made(tag, ...inside) {

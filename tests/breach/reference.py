@@ -1,4 +1,4 @@
-"""The rules of a combination list, plainly: what the kernel in ``lines`` is held to."""
+"""The rules of a combination list, plainly: what the kernel in khien.breach.lines is held to."""
 
 import re
 
