@@ -42,7 +42,7 @@ _LONGEST_HEAD = 1 << 20
 _HEAD = ("row", "collections")
 _DELIMITERS = ",;\t"  # of a roster, as its first row has them; spreadsheets write what the country they run in does
 
-Found = Callable[[Sequence[bytes]], Sequence[Sequence[str]]]  # of ACCOUNT INPUTs, the collections of each
+Found = Callable[[Sequence[bytes]], Sequence[Sequence[str]]]  # of ACCOUNT INPUT each, the collections of each
 
 
 class _Far(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
