@@ -215,7 +215,7 @@ def test_packed_bodies_come_whole_in_whatever_pieces(parts: list[bytes], size: i
 @pytest.mark.parametrize(
     ("body", "coding"),
     [
-        (gzip.compress(b"a" * 1000)[:-9], "gzip"),
+        (gzip.compress(b"a" * 1000, mtime=0)[:-9], "gzip"),
         (b"no gzip at all", "gzip"),
         (b"a", "br"),
         (b"a", "gzip, gzip"),

@@ -16,7 +16,7 @@ from khien.names.text import ALIKE, PLAIN
 LIST = PublicSuffixList()
 CASES = files("publicsuffixlist").joinpath("test_psl.txt").read_text(encoding="utf-8")
 RULES = [
-    line.split()[0].lstrip("!").removeprefix("*.").encode("idna").decode()
+    line.split()[0].lstrip("!").replace("*", "any").encode("idna").decode()  # what a star is below is no suffix itself
     for line in files("publicsuffixlist").joinpath("public_suffix_list.dat").read_text(encoding="utf-8").splitlines()
     if line and not line.startswith("//")
 ]

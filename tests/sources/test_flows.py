@@ -409,7 +409,11 @@ def test_pages_with_rows_move_the_cursor() -> None:
     assert seen == sorted({*seen, Cursor(5, 78)}), "behind the one given, and each its own"
 
 
-@pytest.mark.parametrize("payload", [b"", b"\0", bytes(65_507), b"\xff" * 1464, v5(SOURCE)[:-1], v5()])
+@pytest.mark.parametrize(
+    "payload",
+    [b"", b"\0", bytes(65_507), b"\xff" * 1464, v5(SOURCE)[:-1], v5()],
+    ids=["none", "zero", "zeros", "ff", "cut", "empty"],
+)
 def test_hostile_datagrams_do_no_harm(payload: bytes) -> None:
     port, source = listening()
     with closing(source.read(None)) as pages:
