@@ -8,7 +8,7 @@ import posixpath
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from html import escape
 from pathlib import Path
 from string import Template
@@ -41,13 +41,17 @@ def main(site: Path) -> None:
     shutil.rmtree(site, ignore_errors=True)
     pages = {name: Page(name, text) for name, text in read().items()}
     pictures = {"docs/architecture.svg": picture.architecture(), "docs/findings.svg": picture.life()}
-    broken = [problem for page in pages.values() for problem in page.resolve(pages, pictures)]
+    shots = {f"docs/pictures/{path.name}": path for path in sorted((DOCS / "pictures").glob("*.png"))}
+    broken = [problem for page in pages.values() for problem in page.resolve(pages, {*pictures, *shots})]
     if broken:
         sys.exit("\n".join(broken))
     for page in pages.values():
         write(site / page.address, page.html(pages))
     for name, text in pictures.items():
         write(site / address(name), text)
+    for name, path in shots.items():
+        (site / address(name)).parent.mkdir(exist_ok=True)
+        shutil.copyfile(path, site / address(name))
     write(site / "style.css", (DOCS / "style.css").read_text(encoding="utf-8") + colours())
     print(f"{len(pages)} pages in {site}")
 
@@ -85,7 +89,7 @@ class Page:
                 opening.attrSet("id", anchor)
                 yield anchor, text
 
-    def resolve(self, pages: Mapping[str, "Page"], pictures: Mapping[str, str]) -> Iterator[str]:
+    def resolve(self, pages: Mapping[str, "Page"], pictures: Collection[str]) -> Iterator[str]:
         """Turns links between files into links between pages; says which lead nowhere."""
         for token, attribute in self._links():
             target, hash_mark, anchor = str(token.attrs[attribute]).partition("#")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from khien.canon import LONGEST_LABEL, LONGEST_NAME, LONGEST_TEXT, defang, domain, host_of
+from khien.canon import LONGEST_LABEL, LONGEST_NAME, LONGEST_TEXT, LONGEST_URL, defang, domain, host, host_of, url
 from khien.errors import ObservableError
 
 labels = st.from_regex(r"[a-z0-9_]([a-z0-9_-]{0,20}[a-z0-9_])?", fullmatch=True)
@@ -119,3 +119,42 @@ def test_any_text_is_a_name_or_an_observable_error(text: str) -> None:
 def test_any_text_has_a_host_or_an_observable_error(text: str) -> None:
     with contextlib.suppress(ObservableError):
         assert host_of(text)
+
+
+@pytest.mark.parametrize(
+    ("pasted", "spelled"),
+    [
+        ("hxxps://User:pw@A[.]Example:443/a/../b//%7eX?x=1#y", "https://a.example/b//~X"),
+        ("a.example", "https://a.example/"),
+        ("http://a.example:8080", "http://a.example:8080/"),
+        ("http://a.example:080/x/.", "http://a.example/x/"),
+        ("HTTP://203.0.113.9/%e1%ba%a5", "http://203.0.113.9/%E1%BA%A5"),
+        ("https://a.example/ấ b", "https://a.example/%E1%BA%A5%20b"),
+        ("http://[2001:DB8:0::1]/%zz", "http://[2001:db8::1]/%25zz"),
+        ("https:\\\\a.example\\x\\..", "https://a.example/"),
+        ("https://a.example/x((.))y", "https://a.example/x.y"),
+        ("https://tẩy-chay.example/", "https://xn--ty-chay-3o4c.example/"),
+    ],
+)
+def test_one_spelling_of_a_page(pasted: str, spelled: str) -> None:
+    assert url(pasted) == spelled
+    assert url(spelled) == spelled
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "ftp://a.example/", "mailto:a@b.example", "javascript:alert(1)", "http://a.example:99999/", "http://256.1.1.1/",
+     "http://a.example/" + "x" * LONGEST_URL],
+)  # fmt: skip
+def test_what_is_no_page(text: str) -> None:
+    with pytest.raises(ObservableError):
+        url(text)
+
+
+@given(st.text(alphabet="ab.:/\\@[](){}%2f#?dothxp \tắ", max_size=80) | st.text())
+def test_any_text_is_a_page_spelled_once_and_for_all_or_an_observable_error(text: str) -> None:
+    with contextlib.suppress(ObservableError):
+        page = url(text)
+        assert url(page) == page
+        assert page.isascii()
+        assert host(host_of(page)) == host_of(page)

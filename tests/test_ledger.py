@@ -270,3 +270,35 @@ def test_nobody_signs_what_others_could_not_read() -> None:
     for text, name in (("no newline", "name"), ("a\0\n", "name"), ("text\n", "two words"), ("text\n", "")):
         with pytest.raises(FormatError):
             ledger.sign(text, name, KEY)
+
+
+PROOF = ledger.Proof(b"extra", 5, (bytes(32), bytes(range(32))), b"a note")
+
+
+def test_a_proof_is_written_as_others_read_it() -> None:
+    zeros, counted = f"{'A' * 43}=", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+    assert PROOF.document.decode().split("\n") == [
+        "c2sp.org/tlog-proof@v1", "extra ZXh0cmE=", "index 5", zeros, counted, "", "a note",
+    ]  # fmt: skip
+    assert ledger.parse_proof(PROOF.document) == PROOF
+
+
+@pytest.mark.parametrize(
+    ("was", "is_"),
+    [
+        (b"proof@v1", b"proof@v2"),
+        (b"extra ", b"extra"),
+        (b"ZXh0cmE=", b"ZXh0cmF="),
+        (b"index 5", b"index 05"),
+        (b"index 5", b"index -5"),
+        (b"index 5", b"index " + b"9" * 5000),
+        (b"index 5", b"index 5\nAAAA"),
+        (b"\n\n", b"\n"),
+        (b"index 5\n", b"index 5\n" + b"A" * 43 + b"=\n" * 64),
+        (b"extra ", b"extra " + b"A" * ledger.LARGEST_PROOF),
+        (b"extra", "extrá".encode()),
+    ],
+)
+def test_what_is_no_proof_is_refused(was: bytes, is_: bytes) -> None:
+    with pytest.raises(FormatError):
+        ledger.parse_proof(PROOF.document.replace(was, is_))

@@ -244,6 +244,9 @@ class Memory:
         self.save(proof)
         return proof
 
+    def forget(self) -> None:
+        """Nothing is in a file."""
+
 
 def _id(record: Record) -> str:
     return getattr(record, "id")  # noqa: B009 - a kind that is kept has one

@@ -54,6 +54,16 @@ ACTS = (  # words.act says them
     "passwords-replaced",
     "key-begun",
     "key-given-up",
+    "listing-proposed",
+    "listing-listed",
+    "listing-approved",
+    "listing-changed",
+    "listing-removed",
+    "listing-contested",
+    "listing-decided",
+    "listings-expired",
+    "listings-imported",
+    "listing-redacted",
 )
 LONGEST_LINE = 256 << 10  # bytes of an export
 

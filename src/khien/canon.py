@@ -1,10 +1,11 @@
 """One spelling per observable, so that the same thing seen twice is one thing.
 
-``host_of`` finds the host in whatever people paste, ``domain`` spells it the way DNS does, ``defang`` spells it so that
-nobody opens it by mistake.
+``host_of`` finds the host in whatever people paste, ``domain`` spells it the way DNS does, ``url`` the address of a
+page the way browsers do, ``defang`` spells it so that nobody opens it by mistake.
 """
 
 import re
+from ipaddress import ip_address
 from urllib.parse import unquote
 
 import idna
@@ -14,14 +15,19 @@ from khien.errors import ObservableError
 LONGEST_NAME = 253  # characters without the last dot: RFC 1035 section 2.3.4
 LONGEST_LABEL = 63
 LONGEST_TEXT = 65_536  # of a pasted URL; more is no URL
+LONGEST_URL = 2048  # characters, as it is spelled here
 
 _ASCII_NAME = re.compile(r"[a-z0-9_.-]+", re.ASCII)
-_BRACKETED = re.compile(r"[\[({]\s?(\.|dot|:|://|@|at)\s?[\])}]", re.IGNORECASE)
+_BRACKETED = re.compile(r"(?<![\[({])[\[({]++\s?(\.|dot|:|://|@|at)\s?[\])}]++", re.IGNORECASE)
 _PLAIN = {"dot": ".", "at": "@"}
 _WEB = re.compile(r"(?:h[tx]{2}ps?|wss?|ftp):[/\\]*", re.IGNORECASE)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _MAIL = re.compile(r"(?:mailto|sips?|xmpp):", re.IGNORECASE)
 _PORT = re.compile(r":[0-9]*\Z", re.ASCII)
+_ESCAPE = re.compile(r"%([0-9a-fA-F]{2})")
+_BARE = re.compile(r"[^\x21-\x7e]|[\"<>\\^`{|}]|%(?![0-9a-fA-F]{2})")  # what a path holds only when escaped
+_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]")  # RFC 3986 section 2.3
+_PORTS = {"http": "80", "https": "443"}
 _UNSEEN = str.maketrans("", "", "\t\r\n")  # browsers drop them from anywhere in a URL
 
 
@@ -61,19 +67,75 @@ def host_of(text: str) -> str:
     decoded. An IPv6 host comes without its brackets. The host is not checked: ``domain`` does that. ObservableError
     where there is none.
     """
-    if len(text) > LONGEST_TEXT:
-        raise ObservableError(f"a URL has at most {LONGEST_TEXT} characters, this text has {len(text)}")
-    rest = text.translate(_UNSEEN).strip().strip("<>\"'").strip()
-    rest = _BRACKETED.sub(lambda found: _PLAIN.get(found[1].lower(), found[1]), rest)
-    start = _WEB.match(rest) or _SCHEME.match(rest) or _MAIL.match(rest)
-    rest = rest[start.end() :] if start else rest.lstrip("/\\")
-    authority = re.split(r"[/\\?#]", rest, maxsplit=1)[0].rpartition("@")[2]
+    _, authority, _ = _parts(text)
     host = unquote(_PORT.sub("", authority)).strip()
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     if not host:
         raise ObservableError(f"there is no host in {_shown(text)}: write a name, a URL or a mail address")
     return host
+
+
+def _parts(text: str) -> tuple[str, str, str]:
+    """What a text begins with, up to its host; host and port; what follows. As met."""
+    if len(text) > LONGEST_TEXT:
+        raise ObservableError(f"a URL has at most {LONGEST_TEXT} characters, this text has {len(text)}")
+    rest = text.translate(_UNSEEN).strip().strip("<>\"'").strip()
+    rest = _BRACKETED.sub(lambda found: _PLAIN.get(found[1].lower(), found[1]), rest)
+    start = _WEB.match(rest) or _SCHEME.match(rest) or _MAIL.match(rest)
+    rest = rest[start.end() :] if start else rest.lstrip("/\\")
+    authority = re.split(r"[/\\?#]", rest, maxsplit=1)[0]
+    return start[0] if start else "", authority.rpartition("@")[2], rest[len(authority) :]
+
+
+def host(text: str) -> str:
+    """The canonical host: a name as ``domain`` spells it, or an address, of IPv6 without brackets (RFC 5952)."""
+    try:
+        return str(ip_address(text)) if "%" not in text else domain(text)
+    except ValueError:
+        return domain(text)
+
+
+def url(text: str) -> str:
+    """The canonical address of a page: scheme, host, port where it is not the scheme's own, and path.
+
+    Without user, query and fragment; https where no scheme is given; the path as RFC 3986 section 6.2.2 makes two of
+    them comparable. ObservableError: it is no address of a page, or a longer one than LONGEST_URL.
+    """
+    start, authority, rest = _parts(text)
+    scheme = (start.partition(":")[0] or "https").lower().replace("x", "t")
+    if scheme not in _PORTS:
+        raise ObservableError(f"{_shown(text)} is no page of the web: write one that begins with https:// or http://")
+    name = host(host_of(text))
+    port = (_PORT.search(authority) or [""])[0].lstrip(":").lstrip("0")
+    if port and int(port[:6]) > 65_535:
+        raise ObservableError(f"{_shown(text)} has a port above 65535")
+    path = _path(re.split(r"[?#]", rest, maxsplit=1)[0].replace("\\", "/"))
+    place = f"[{name}]" if ":" in name else name
+    spelled = f"{scheme}://{place}{f':{port}' if port and port != _PORTS[scheme] else ''}{path}"
+    if len(spelled) > LONGEST_URL:
+        raise ObservableError(f"an address of a page has at most {LONGEST_URL} characters, this has {len(spelled)}")
+    return spelled
+
+
+def _path(path: str) -> str:
+    """RFC 3986 section 5.2.4 (no dot segments), 6.2.2.1 and 6.2.2.2 (escapes)."""
+
+    def unescaped(found: re.Match[str]) -> str:
+        letter = chr(int(found[1], 16))
+        return letter if _UNRESERVED.fullmatch(letter) else found[0].upper()
+
+    path = _BARE.sub(lambda found: "".join(f"%{each:02X}" for each in found[0].encode(errors="replace")), path)
+    kept: list[str] = []
+    segments = _ESCAPE.sub(unescaped, path).split("/")[1:]
+    for each in segments:
+        if each == "..":
+            kept = kept[:-1]
+        elif each != ".":
+            kept.append(each)
+    if segments and segments[-1] in (".", ".."):
+        kept.append("")
+    return "/" + "/".join(kept)
 
 
 def letters(name: str) -> str:

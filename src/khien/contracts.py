@@ -216,6 +216,11 @@ class Store(Protocol):
         """Rows older by the first column of schema.TIME are gone from every file when this answers; null is kept."""
         ...
 
+    def forget(self) -> None:
+        """What records said before they were replaced or gone is in no file any more when this answers, unless somebody
+        reads just now."""
+        ...
+
 
 class Encoder(Protocol):
     """Carries what we share into a document."""

@@ -44,6 +44,14 @@ class SharingError(RefusedError):
     """This may not leave, or not to this partner."""
 
 
+class ListingError(RefusedError):
+    """This may not be listed; rule: the code of the rule that says so."""
+
+    def __init__(self, rule: str, message: str) -> None:
+        super().__init__(message)
+        self.rule = rule
+
+
 class TransitionError(RefusedError):
     """This step does not follow from the state it is in."""
 

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature
@@ -20,9 +21,11 @@ EMPTY = hashlib.sha256().digest()  # the root of a log without leaves
 HASH = 32  # bytes
 ED25519 = b"\x01"  # the type of a note's signature
 LARGEST_NOTE = 64 << 10  # bytes
+LARGEST_PROOF = 512 << 10  # bytes
 
 _MOST_SIGNATURES = 100
 _LARGEST_SIZE = 1 << 63
+_PROOF = "c2sp.org/tlog-proof@v1"
 _DASH = "\N{EM DASH} "
 
 Hashes = Callable[[int, int], bytes]  # (level, index) -> hash of the leaves [index << level, index + 1 << level)
@@ -36,6 +39,11 @@ def leaf_hash(leaf: bytes) -> bytes:
 def node_hash(left: bytes, right: bytes) -> bytes:
     """The hash of a node above two others."""
     return hashlib.sha256(b"\1" + left + right).digest()
+
+
+def above(row: bytes) -> bytes:
+    """The hashes of the nodes above a row of hashes, two below each."""
+    return b"".join([hashlib.sha256(b"\1" + row[at : at + 2 * HASH]).digest() for at in range(0, len(row), 2 * HASH)])
 
 
 def completed(size: int, frontier: Sequence[bytes], leaf: bytes) -> list[bytes]:
@@ -322,6 +330,46 @@ def parse_checkpoint(text: str) -> Checkpoint:
     if len(root) != HASH or int(size) >= _LARGEST_SIZE:
         raise FormatError("a checkpoint has a size below 2^63 and a SHA-256 in base64")
     return Checkpoint(origin, int(size), root, tuple(extension))
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What shows, far from the log, that a leaf is in it: the hashes that lead to the root of a signed checkpoint.
+
+    extra: what the leaf follows from, as whoever keeps the log has it.
+    """
+
+    extra: bytes
+    index: int
+    hashes: tuple[bytes, ...]
+    note: bytes
+
+    @property
+    def document(self) -> bytes:
+        """As c2sp.org/tlog-proof writes it."""
+        extra, *hashes = (b64encode(each).decode() for each in (self.extra, *self.hashes))
+        lines = (_PROOF, f"extra {extra}", f"index {self.index}", *hashes, "")
+        return "".join(f"{each}\n" for each in lines).encode() + self.note
+
+
+def parse_proof(document: bytes) -> Proof:
+    """A proof (c2sp.org/tlog-proof) with its extra, bounded, nothing in it verified yet. FormatError: it is none."""
+    if len(document) > LARGEST_PROOF:
+        raise FormatError(f"a proof has {LARGEST_PROOF} bytes at most")
+    head, blank, note = document.partition(b"\n\n")
+    try:
+        first, extra, index, *hashes = head.decode("ascii").split("\n")
+        decoded = tuple(_base64(each) for each in (extra.removeprefix("extra "), *hashes))
+    except ValueError:  # UnicodeDecodeError is one
+        raise FormatError("a proof is its name, extra, index and hashes in base64, a line each") from None
+    number = index.removeprefix("index ")
+    if first != _PROOF or not blank or not extra.startswith("extra ") or not index.startswith("index "):
+        raise FormatError(f"a proof begins with {_PROOF}, extra and index, and ends with a checkpoint")
+    if not (number.isascii() and number.isdigit()) or str(int(number[:20])) != number or len(hashes) > 63:
+        raise FormatError("the index in a proof is no number, or it has more hashes than any log needs")
+    if any(len(each) != HASH for each in decoded[1:]):
+        raise FormatError(f"a hash has {HASH} bytes")
+    return Proof(decoded[0], int(number), decoded[1:], note)
 
 
 def _base64(text: str) -> bytes:

@@ -601,3 +601,81 @@ class Removed(Record, frozen=True, kw_only=True):
     carried: bool = False
     at: datetime
     by: By
+
+
+Harm = Literal["fraud", "theft", "malware", "attack"]  # a closed list: nothing else is listed
+Conduct = Literal["form", "payload", "imitation"]  # asks for secrets; hands out malware; is proven to pass for another
+ListingState = Literal["proposed", "listed", "contested", "removed", "expired"]
+
+
+class Appeal(Record, frozen=True, kw_only=True):
+    """The owner of what is listed objects: they proved control, and say why. due: by when it is decided; decided: when
+    it was; outcome: empty until then."""
+
+    at: datetime
+    how: Literal["dns", "file"]
+    why: Annotated[str, Personal("to decide on the objection", "a year after it is decided")]
+    due: datetime
+    decided: datetime | None = None
+    outcome: Literal["", "kept", "removed"] = ""
+
+
+class Listing(Record, frozen=True, kw_only=True):
+    """A site that does harm, publicly so, and who answers for that: listing.judge says what may be one.
+
+    id: listing.listing_id, of unit and value: a place has one. value: a URL without query and fragment, a host or a
+    registrable domain, as canon writes them; host: of it. evidence: SHA-256 of what shows the conduct. note: in
+    officers' words, beside the reasons. by: who decided, two where the name is popular or official. until: never null.
+    leaves: its entries in the log of listings, by index, the first first.
+    """
+
+    indexed: ClassVar[tuple[str, ...]] = ("since", "until", "state", "host", "value", "outcome")
+    counted: ClassVar[tuple[str, ...]] = ("state", "harm", "outcome")
+
+    id: str
+    unit: Unit
+    value: str
+    host: str
+    site: SiteClass = "unclear"
+    harm: Harm
+    conduct: tuple[Conduct, ...]
+    reasons: tuple[Reason, ...] = ()
+    note: Text
+    evidence: str
+    finding: str = ""
+    state: ListingState = "listed"
+    since: datetime
+    until: datetime
+    by: Annotated[tuple[str, ...], Personal("so that acts are under a person's name", "it is kept no more")] = ()
+    appeal: Appeal | None = None
+    leaves: tuple[int, ...] = ()
+
+    @property
+    def outcome(self) -> str:
+        """What came of its owner's objection; empty where nobody objected, or it is not decided."""
+        return self.appeal.outcome if self.appeal else ""
+
+    @property
+    def blocks(self) -> bool:
+        """Whether outputs name it: what was hacked or is shared by many never is, its owner is warned instead."""
+        return self.state in ("listed", "contested") and self.site not in ("hacked", "shared-hosting")
+
+
+class Leaf(Record, frozen=True, kw_only=True):
+    """An entry of the log of listings. id: the log's name and the index in 16 digits. commitment: SHA-256 in hex of
+    salt and text, the leaf of the log; both are empty once they are redacted, and it stays."""
+
+    id: str
+    at: datetime
+    listing: str
+    text: str
+    salt: str
+    commitment: str
+
+
+class Tile(Record, frozen=True, kw_only=True):
+    """Up to 256 hashes beside each other in a log (C2SP tlog-tiles). id: the log's name, level and index; hashes: one
+    behind the other, in base64."""
+
+    id: str
+    hashes: str

@@ -40,6 +40,7 @@ SHELVES: Mapping[str, Mapping[str, str]] = {
         "exposure": "khien.detectors.exposure:Exposure",
         "flood": "khien.detectors.flood:Flood",
         "lookalike": "khien.detectors.lookalike:Lookalike",
+        "lure": "khien.detectors.lure:Lure",
     },
     "engines": {
         "embedded": "khien.engines.embedded:Embedded",
@@ -60,6 +61,11 @@ SHELVES: Mapping[str, Mapping[str, str]] = {
         "constituents-csv": "khien.formats.constituents:Sheet",
         "exabgp": "khien.formats.exabgp:Exabgp",
         "juniper": "khien.formats.juniper:Juniper",
+        "listings-adblock": "khien.formats.blocklist:AdBlock",
+        "listings-hosts": "khien.formats.blocklist:Hosts",
+        "listings-json": "khien.formats.blocklist:Json",
+        "listings-plain": "khien.formats.blocklist:Plain",
+        "listings-rpz": "khien.formats.blocklist:Rpz",
     },
 }
 

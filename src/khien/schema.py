@@ -193,6 +193,14 @@ MAIL_DOMAINS = pa.schema(
     }
 )
 
+MESSAGES = pa.schema(
+    {
+        "text": pa.string(),  # as somebody got it, what is personal in it masked (messages.mask)
+        "sender": pa.string(),  # as their telephone shows it: a number, masked likewise, or a name; empty where unknown
+    },
+    metadata=_SECRET,
+)
+
 SKIPPED = pa.schema(
     {
         "place": pa.string(),  # file and line, or offset

@@ -29,6 +29,10 @@ SUPPRESSIONS: Mapping[str, tuple[str, ...]] = {  # reasons for which a finding i
     "popular": ("domain", "list"),
     "reserved-suffix": ("suffix", "source"),
 }
+STORIES = (  # what a scam message tells (docs/scams.md), and what is none of these
+    "authority bank parcel job investment loan prize family romance takeover app recovery utility support blackmail"
+    " shopping charity boss benefit other"
+).split()
 REASONS: Mapping[str, tuple[str, ...]] = {  # code of a reason to the parameters it takes
     "tld-swap": ("brand", "word", "suffix"),
     "combosquat": ("brand", "word"),
@@ -86,6 +90,64 @@ REASONS: Mapping[str, tuple[str, ...]] = {  # code of a reason to the parameters
     "leaked-in": ("collection",),
     "leaked-on": ("collection", "leaked"),
     "leaked-kinds": ("kinds",),
+    "asked-listed-fraud": ("since",),
+    "asked-listed-theft": ("since",),
+    "asked-listed-malware": ("since",),
+    "asked-listed-attack": ("since",),
+    "asked-unit-url": ("domain",),
+    "asked-unit-host": ("domain",),
+    "asked-unit-domain": ("domain",),
+    "asked-hacked": (),
+    "asked-hacked-of": ("brand",),
+    "asked-contested": (),
+    "asked-confirmed": (),
+    "asked-dismissed": (),
+    "asked-official": ("brand", "official"),
+    "asked-unlisted": (),
+    "asked-none-lists-it": (),
+    "asked-weak": ("brand",),
+    "asked-no-imitation": ("count",),
+    "asked-bare": (),
+    "asked-link-bad": ("domain",),
+    "asked-links-quiet": ("count",),
+    "asked-links-most": ("count",),
+    "asked-few-tricks": (),
+    "asked-no-links": (),
+    "asked-no-tricks": (),
+    "asked-number-emergency": (),
+    "asked-number-mobile": (),
+    "asked-number-landline": (),
+    "asked-number-paid": (),
+    "asked-number-free": (),
+    "asked-number-internet": (),
+    "asked-number-short": (),
+    "asked-number-foreign": (),
+    "asked-number-from": ("country",),
+    "asked-number-unknown": (),
+    "asked-number-no-list": (),
+    "asked-mail-free": ("domain",),
+    "asked-mail-forged": (),
+    "asked-sender-called": ("brand",),
+    "asked-pay-to": ("account", "bank"),
+    "asked-pay-other": (),
+    "asked-pay-name": ("name",),
+    "asked-pay-amount": ("amount",),
+    "asked-pay-broken": (),
+    "asked-pay-no-list": (),
+    "lure-mismatch": ("brand", "domain"),
+    "lure-sender": ("brand",),
+    "lure-claims": ("said",),
+    "lure-urgency": ("said",),
+    "lure-threat": ("said",),
+    "lure-secrecy": ("said",),
+    "lure-reward": ("said",),
+    "lure-money-first": ("said",),
+    "lure-moves-elsewhere": ("said",),
+    "lure-wants-secret": ("said",),
+    "lure-wants-app": ("said",),
+    "lure-wants-payment": ("said",),
+    "lure-isolation": ("said",),
+    **{f"lure-story-{kind}": () for kind in STORIES},
     **SUPPRESSIONS,
 }
 RULES = ("flood-packets", "flood-bits", "flood-usual")  # reasons that say by which rule a flood is one
@@ -110,8 +172,7 @@ def reason(code: str, params: Mapping[str, str], language: str) -> str:
     if "kinds" in takes:
         kinds = (phrase(f"leaked-{each}", language) for each in params["kinds"].split(", "))
         params = {**params, "kinds": ", ".join(kinds)}
-    if "leaked" in takes:
-        params = {**params, "leaked": day(params["leaked"], language)}
+    params = {**params, **{name: day(params[name], language) for name in ("leaked", "since") if name in takes}}
     params = {**params, **{name: params[own] for name in takes if (own := f"{name}-{language}") in params}}
     if "vector" in takes:
         params = {**params, "vector": technique(params["vector"], language)}

@@ -20,15 +20,22 @@ from tests.cli.conftest import Khien
 def test_whatever_people_paste(khien: Khien, protect: str, text: str) -> None:
     done = khien("check", text, "--protect", protect)
     assert (done.returncode, done.stderr) == (1, "")
-    first, *reasons = done.stdout.splitlines()
-    assert first.startswith("Found: saothuybank-dang-nhap[.]example[.]top imitates Ngân hàng Sao Thủy. Score ")
-    assert reasons
-    assert all(line.startswith("  - ") for line in reasons)
+    first, *lines = done.stdout.splitlines()
+    assert first == "Looks harmful: saothuybank-dang-nhap[.]example[.]top"
+    assert any("Ngân hàng Sao Thủy" in each for each in lines if each.startswith("  - "))
+
+
+def test_a_message_from_standard_input(khien: Khien, protect: str) -> None:
+    text = "Quy khach vui long xem saothuybank-dang-nhap.example.top\n"
+    done = khien("check", "-", "--from", "+63 912 345 6789", "--protect", protect, "--lang", "en", stdin=text)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "The message leads to saothuybank-dang-nhap[.]example[.]top." in done.stdout
+    assert "Its country code is +63." in done.stdout
 
 
 def test_in_vietnamese(khien: Khien, protect: str) -> None:
     done = khien("check", "saothuybank-dang-nhap.example.top", "--protect", protect, "--lang", "vi")
-    assert done.stdout.startswith("Phát hiện: saothuybank-dang-nhap[.]example[.]top bắt chước Ngân hàng Sao Thủy.")
+    assert done.stdout.startswith("Có dấu hiệu gây hại: saothuybank-dang-nhap[.]example[.]top")
 
 
 @pytest.mark.parametrize(("language", "begin"), [("en", "Nothing found: "), ("vi", "Không tìm thấy gì: ")])
@@ -40,19 +47,23 @@ def test_nothing_found_promises_nothing(khien: Khien, protect: str, language: st
     assert "safe" not in done.stdout.lower()
 
 
-def test_known_good_comes_with_its_reason(khien: Khien, protect: str) -> None:
+def test_an_owner_comes_with_its_source(khien: Khien, protect: str) -> None:
     done = khien("check", "https://www.saothuybank.vn/", "--protect", protect)
     assert done.returncode == 0
-    assert done.stdout.startswith("Nothing found: ")
+    assert done.stdout.startswith("This name belongs to Ngân hàng Sao Thủy: www[.]saothuybank[.]vn")
     assert "saothuybank[.]vn is recorded as Ngân hàng Sao Thủy's own. Source: the test." in done.stdout
 
 
 def test_for_programs(khien: Khien, protect: str) -> None:
     found = khien("check", "login.saothuybank.example.top", "--protect", protect, "--format", "jsonl")
-    assert json.loads(found.stdout)["domain"] == "login.saothuybank.example.top"
-    known = khien("check", "saothuybank.vn", "--protect", protect, "--format", "csv")
-    assert known.stdout.splitlines()[1].endswith(",true")
-    assert khien("check", "example.org", "--protect", protect, "--format", "jsonl").stdout == ""
+    told = json.loads(found.stdout)
+    assert (told["verdict"], told["subject"]) == ("looks-harmful", "login.saothuybank.example.top")
+    assert khien("check", "a", "--about", "link", "--protect", protect).returncode == 2
+
+
+def test_asking_makes_no_data_directory(khien: Khien, protect: str, tmp_path: Path) -> None:
+    khien("check", "example.org", "--protect", protect)
+    assert not (tmp_path / "khien-data").exists()
 
 
 def test_a_terminal_that_cannot_show_vietnamese(khien: Khien, protect: str) -> None:

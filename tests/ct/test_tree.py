@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from khien.ct import tree
 from khien.errors import CustodyError, FormatError
-from khien.ledger import consistency_proof, leaf_hash, verify_consistency
+from khien.ledger import consistency_proof, leaf_hash, root, subtrees, verify_consistency
 from tests.ctlogs import Leaf, Log
 
 LEAVES = 1500
@@ -64,6 +64,27 @@ def test_tiles_prove_what_the_log_proves(log: Log, one: int, other: int) -> None
     proof = consistency_proof(earlier, size, tree.hashes(size, tile))
     assert proof == consistency_proof(earlier, size, log.hashes)
     verify_consistency(earlier, log.root(earlier), size, log.root(size), proof)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 700), max_size=4))
+def test_tiles_that_leaves_are_appended_to_are_those_of_the_whole_log(counts: list[int]) -> None:
+    leaves = [leaf_hash(str(number).encode()) for number in range(sum(counts))]
+    tiles: dict[tuple[int, int], bytes] = {}
+    size = 0
+
+    def there(level: int, number: int) -> bytes:
+        return tiles[level, number]
+
+    for count in counts:
+        tiles |= tree.appended(size, leaves[size : size + count], there)
+        size += count
+        at = subtrees(leaves[:size])
+        full = [at(bit, (size >> bit) - 1) for bit in reversed(range(size.bit_length())) if size >> bit & 1]
+        assert tree.root_of(size, there) == root(size, full)
+    rows = {at: len(row) // 32 for at, row in tiles.items()}
+    assert rows == {(level, number): tree.width(level, number, size) for level, number in rows}
+    assert b"".join(row for (level, _), row in sorted(tiles.items()) if level == 0) == b"".join(leaves)
 
 
 def test_a_tile_of_another_width_is_refused() -> None:

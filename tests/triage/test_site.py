@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from khien.model import Reason
+from khien.names import owners
 from khien.triage import site
 from khien.triage.weigh import standing
 from tests.triage.situations import NOON, finding, listed, registered, said
@@ -58,7 +59,7 @@ def test_the_detector_knows_hosts_that_the_list_does_not() -> None:
     ],
 )
 def test_who_owns_a_name(host: str, owner: str, shared: bool) -> None:
-    assert (site.registrable(host), site.is_shared(host)) == (owner, shared)
+    assert (owners.registrable(host), owners.is_shared(host)) == (owner, shared)
 
 
 def test_how_long_a_name_is_registered() -> None:

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pytest
@@ -20,10 +20,14 @@ from khien.app.configuration import Site
 from khien.cli import serve
 from khien.detectors.lookalike import Lookalike
 from khien.model import Finding, Reason
+from khien.outward import http
 from khien.pipeline import collect
+from khien.pipeline.control import Control
+from khien.pipeline.outputs import Outputs
 from khien.stores.embedded.store import Embedded
 from khien.triage import life
 from khien.web import site as assembly
+from khien.web.lists import Listed
 
 HOST = "testserver.local"
 KEY = bytes(range(32))
@@ -174,9 +178,11 @@ def made(subject: str, **fields: object) -> Finding:
 
 @pytest.fixture(scope="session")
 def site(place: Place, detector: Lookalike, labels: dict[str, str]) -> Litestar:
-    ours = {"audit": machine.audit(place.directory), "key": KEY, "public": "https://khien.example"}
+    ours: dict[str, Any] = {"audit": machine.audit(place.directory), "key": KEY, "public": "https://khien.example"}
     names = {each.id: each for each in detector.register.names}
     contact = "doi@example.org <b>"
+    log = machine.listings(place.directory, place.store, registers.known(detector.register), timedelta(hours=72))
+    ours["listed"] = Listed(Outputs(log, "https://khien.example"), Control(KEY, (), http.client("test")))
     return assembly.create(place.store, detector, labels, [HOST], **ours, names=names, replay=True, contact=contact)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from khien import schema
 from khien.model import Finding
+from khien.pipeline import standing
 from khien.web import floods
 from tests.web.conftest import AT, LASTED, VECTORS, course, flooded
 
@@ -21,18 +22,18 @@ def with_times(raised: datetime, start: datetime | None, episode: datetime | Non
 @pytest.mark.parametrize(
     ("finding", "soon"),
     [
-        (with_times(AT, AT - timedelta(seconds=2.5)), floods.Soon(2.5, True)),
-        (with_times(AT, AT - timedelta(days=9), AT - timedelta(days=9)), floods.Soon(1.0, False)),  # a replay
+        (with_times(AT, AT - timedelta(seconds=2.5)), standing.Soon(2.5, True)),
+        (with_times(AT, AT - timedelta(days=9), AT - timedelta(days=9)), standing.Soon(1.0, False)),  # a replay
         (
             with_times(AT, AT + timedelta(seconds=9), AT + timedelta(seconds=12)),
-            floods.Soon(4.0, False),
+            standing.Soon(4.0, False),
         ),  # a clock ahead
         (with_times(AT, AT - timedelta(days=9)), None),
         (with_times(AT, None), None),
     ],
 )
-def test_how_soon_a_flood_was_found(finding: Finding, soon: floods.Soon | None) -> None:
-    assert floods.soon(finding) == soon
+def test_how_soon_a_flood_was_found(finding: Finding, soon: standing.Soon | None) -> None:
+    assert standing.soon(finding) == soon
 
 
 def test_the_tile_prefers_what_a_clock_has_measured() -> None:

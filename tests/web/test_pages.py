@@ -27,6 +27,9 @@ PAGES = [
     "findings?order=new&least=0.9",
     "check",
     "errors",
+    "figures",
+    "learn",
+    *("learn/names", "learn/qr", "learn/quiz", "learn/kit", "learn/kit/slides", "learn/kit/posters"),
 ]
 STORIES = ["strongest", "known", "dismissed", "letters", "hostile", "flood", "carpet", "home"]
 Get = Callable[[str], str]
@@ -236,47 +239,6 @@ def test_nothing_a_finding_says_becomes_markup(get: Get, place: Place) -> None:
         assert "\u202e" not in text
         assert ">49<" not in text
     assert "{{7*7}}" in get(f"/en/findings/{place.ids.hostile}")
-
-
-ANSWERS = [
-    ("http://vneid-otp.example.top/login?x=1", "VNeID", "do-not-enter"),
-    ("lan@vneid-otp[.]example[.]top", "VNeID", "do-not-enter"),
-    ("www.vietcombank.com.vn", "Vietcombank", "do-known"),
-    ("quiet.example", "", "check-nothing"),
-]
-
-
-@pytest.mark.parametrize("language", words.LANGUAGES)
-@pytest.mark.parametrize(("text", "brand", "code"), ANSWERS)
-def test_check_answers(client: TestClient[Litestar], text: str, brand: str, code: str, language: str) -> None:
-    answer = client.post(f"/{language}/check", data={"text": text})
-    assert answer.status_code == 200
-    Shape(answer.text)
-    assert words.page(code, language) in answer.text
-    assert brand in answer.text
-    said = client.post("/api/check", json={"text": text}).json()
-    assert bool(said["findings"]) == (code == "do-not-enter")
-    assert bool(said["known"]) == (code == "do-known")
-
-
-@pytest.mark.parametrize("language", words.LANGUAGES)
-@pytest.mark.parametrize("text", ["", "   ", "!!", "127.0.0.1", "a" * 9000, HOSTILE := "<b>{{7*7}}</b>\r\nX-Set: 1"])
-def test_check_says_when_there_is_no_name(client: TestClient[Litestar], text: str, language: str) -> None:
-    answer = client.post(f"/{language}/check", data={"text": text})
-    assert answer.status_code == 422
-    assert words.page("check-no-name", language) in answer.text
-    assert "<b>" not in answer.text
-    assert "x-set" not in answer.headers
-    assert client.post("/api/check", json={"text": text}).status_code == 400
-
-
-def test_check_keeps_nothing(client: TestClient[Litestar], place: Place) -> None:
-    version = place.store.version()
-    assert client.post("/vi/check", data={"text": "vneid-never-kept.example.top"}).status_code == 200
-    assert place.store.version() == version
-    assert client.cookies == {}
-    written = [path.read_bytes() for path in place.directory.rglob("*") if path.is_file()]
-    assert not any(b"never-kept" in each for each in written)
 
 
 def test_where_nothing_is_answered_about_leaks_check_is_of_names_alone(client: TestClient[Litestar]) -> None:

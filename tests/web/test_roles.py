@@ -137,6 +137,8 @@ GIVEN = {  # without how nothing is proven, and no role is asked
     "collection": "shop",
     "url": "https://a.example",
     "epoch": "2",
+    "harm": "fraud",
+    "why": "known",
 }
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from generate import catalogues
 from khien import model, words
-from khien.pipeline import standing
+from khien.formats.guide.records import PARTS
+from khien.pipeline import listed, standing
 from khien.triage import answers, assets, chase, decide, evidence, life, takedown
-from khien.web import refusal, views, wishes
+from khien.web import desk_listings, refusal, views, wishes
 from khien.web.render import FOLDER
 
 CATALOGUES = {
@@ -24,9 +25,16 @@ MADE = {  # codes that are put together
     "step-": {act for _, act in life.MOVES},
     "error-": {*refusal.CODES.values(), "request", "role"},
     "cure-": {*refusal.CODES.values(), "request", "role"},
-    "act-": {*answers.ACTS, *(act for _, act in life.MOVES if act != life.SEE), takedown.CLOSE},
+    "act-": {
+        *answers.ACTS,
+        *(act for _, act in life.MOVES if act != life.SEE),
+        takedown.CLOSE,
+        *(act for acts in desk_listings.ACTS.values() for act in acts),
+    },
     "answer-": {answers.ACKNOWLEDGE, answers.OWN},
+    "appeal-decided-": {"kept", "removed"},
     "asset-": set(assets.KINDS),
+    "conduct-": set(get_args(model.Conduct)),
     "contact-": set(get_args(takedown.Role)),
     "delivery-": set(get_args(model.DeliveryState)),
     "did-": {
@@ -48,9 +56,17 @@ MADE = {  # codes that are put together
     "unit-": set(get_args(model.Unit)),
     "door-": {"wait", "refused", "stopped", "failed", "many", "old"},  # desk/passkey.html
     "role-": set(model.ROLES),
+    "desk-appeal-how-": {"dns", "file"},
+    "harm-": set(get_args(model.Harm)),
+    "ledger-": set(get_args(listed.Done)),
+    "listing-": set(get_args(model.ListingState)),
+    "listing-means-": set(get_args(model.ListingState)),
     "home-may-": set(model.ROLES),
     "pass-": set(get_args(get_type_hints(model.Pass)["kind"])),
+    "help-part-": set(PARTS),
+    "kit-": {"slides", "posters"},  # kit.PAPERS
     "leaks-": {"password", "mail", "phone"},  # leaks.html
+    "nav-": {"check", "help", "picture", "watch", "findings", "learn", "errors"},  # base.html
     "wish-": set(get_args(get_type_hints(wishes.Proven)["wish"])),
 }
 

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from khien import words
-from khien.errors import ObservableError
 from khien.model import Holding
 from khien.web import pages, views
 
@@ -146,11 +145,6 @@ def test_numbers_and_days_are_written_as_people_do() -> None:
 )
 def test_the_readers_language(accepted: str, language: str) -> None:
     assert pages.preferred(accepted) == language
-
-
-def test_an_answer_needs_a_name(detector: object) -> None:
-    with pytest.raises(ObservableError):
-        views.answer(detector, "!!", datetime(2026, 1, 1, tzinfo=UTC))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("held", "accounts"), [(0, 0), (1, None), (9, None), (10, 10), (8_500_000, 8_500_000)])

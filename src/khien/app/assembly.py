@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from khien import schema
-from khien.app import parts
-from khien.app.configuration import CONFIG, SHIPPED, Breach, Config, Holder, Site, document
+from khien.app import guides, parts
+from khien.app.configuration import CONFIG, SHIPPED, Breach, Config, Holder, People, Site, document
 from khien.app.registers import lookalike
 from khien.contracts import Channel
 from khien.errors import ConfigError
@@ -34,6 +34,7 @@ class Configured(NamedTuple):
     keep: Mapping[str, timedelta]
     site: Site | None
     breach: Breach
+    people: People = People()
 
 
 def load(path: Path | None, place: Path | None = None) -> Configured:
@@ -76,6 +77,11 @@ def load(path: Path | None, place: Path | None = None) -> Configured:
         for each, count in Counter(taken).items():
             if count > 1:
                 faults[shelf,] = f"{count} {shelf}s are called {each!r}: give each a name of its own"
+    people = _found(config.people, folder)
+    try:
+        guides.load(people)
+    except ConfigError as error:
+        faults["people",] = f"people: {error}"
     try:
         parts.expect_good(config.floods)
     except ConfigError as error:
@@ -103,7 +109,8 @@ def load(path: Path | None, place: Path | None = None) -> Configured:
     if letters := parts.letters(named):  # who wished to be told hears by the same server
         wishes = {"kind": WISHES, "post": letters}
         named = dict([parts.channel(wishes, folder, data, site or Site())]) | named
-    return Configured(data, Path(protect), tuple(feeds), named, triage, keep, site, _absolute(config.breach, folder))
+    breach = _absolute(config.breach, folder)
+    return Configured(data, Path(protect), tuple(feeds), named, triage, keep, site, breach, people)
 
 
 def _absolute(breach: Breach, folder: Path) -> Breach:
@@ -117,6 +124,13 @@ def _absolute(breach: Breach, folder: Path) -> Breach:
             for each in breach.holders
         ),
     )
+
+
+def _found(people: People, folder: Path) -> People:
+    """The same for whoever has another directory as the current one."""
+    named = {name: getattr(people, name) for name in ("contacts", "plans")}
+    paths = {name: str((folder / given).resolve()) for name, given in named.items() if given}
+    return msgspec.structs.replace(people, **paths)
 
 
 def _blamed(given: Mapping[str, Any], said: str) -> places.Path:
@@ -135,7 +149,8 @@ def _located(message: str, text: str, name: str) -> str:
     path = tuple(int(key) if key.isdigit() else key for key in re.findall(r"[^.\[\]`]+", where))
     if unknown := re.match(r"Object contains unknown field `(.*)`", what):
         path = (*path, unknown[1])
-        known = {"site": Site, "breach": Holder if "holders" in path else Breach}.get(str(path[0]), Config)
+        settings = {"site": Site, "people": People, "breach": Holder if "holders" in path else Breach}
+        known = settings.get(str(path[0]), Config)
         what = f"there is no setting {unknown[1]!r}: there is {', '.join(known.__struct_fields__)}"
     line = places.lines(text, [path])[path]
     return f"{name}:{line}: {'.'.join(map(str, path))}: {what}"

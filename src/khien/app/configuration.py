@@ -19,6 +19,7 @@ DEFAULT = "vn"
 CONFIG = Path("khien.toml")
 SERVING = "KHIEN_SITE"
 _LARGEST_CONFIG = 1 << 20  # bytes
+_PATH = r"^[^\x00]*$"
 _PUBLIC = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[1-9][0-9]{0,4})?/?")
 
 
@@ -84,6 +85,20 @@ class Breach(model.Record, frozen=True, kw_only=True):
     admitted: tuple[str, ...] = ()
 
 
+class People(model.Record, frozen=True, kw_only=True):
+    """What the pages for people are told. contacts: a signed file of whom to turn to, plans: one of what to do, in
+    place of those that come with Khiên; contacts_key: the verifier of who signs them. exit: the neutral page that the
+    exit button leads to; decide_hours: in which an appeal against a listing is decided; servers: of
+    names, asked whether who appeals owns what is listed, else the system's."""
+
+    contacts: Annotated[str, msgspec.Meta(pattern=_PATH)] = ""
+    plans: Annotated[str, msgspec.Meta(pattern=_PATH)] = ""
+    contacts_key: str = ""
+    exit: Annotated[str, msgspec.Meta(pattern="^https://", max_length=300)] = "https://vi.wikipedia.org/"
+    decide_hours: Annotated[int, msgspec.Meta(ge=1, le=8_760)] = 72
+    servers: tuple[str, ...] = ()
+
+
 class Serving(model.Record, frozen=True, kw_only=True):
     """What the site is told by who starts it, in a file that the environment variable SERVING names.
 
@@ -99,6 +114,7 @@ class Serving(model.Record, frozen=True, kw_only=True):
     replay: bool = False
     letters: dict[str, Any] = {}
     wishes: str = ""
+    people: People = People()
 
 
 class Floods(model.Record, frozen=True, kw_only=True):
@@ -117,7 +133,8 @@ class Config(model.Record, frozen=True, kw_only=True):
     data: the directory everything is kept in; protect: a register, by name or file; source: a name, a kind, and what
     that kind's fields are called; channel: likewise, named after its kind where it has no name; floods: how they are
     looked for; keep: of a table, for how many days its rows are kept: baselines 56, rates of floods 365, anything else
-    for ever; breach: how stolen accounts are answered for; site: False for none.
+    for ever; breach: how stolen accounts are answered for; people: what pages for people are told; site: False for
+    none.
     """
 
     data: str = "khien-data"
@@ -127,6 +144,7 @@ class Config(model.Record, frozen=True, kw_only=True):
     floods: Floods = Floods()
     keep: dict[str, Annotated[int, msgspec.Meta(ge=1, le=36_500)]] = {}
     breach: Breach = Breach()
+    people: People = People()
     site: Site | bool = Site()
 
 

@@ -11,7 +11,7 @@ import signal
 import stat
 import sys
 import tempfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,10 @@ from khien.stores.embedded.lock import Lock, holder
 
 if TYPE_CHECKING:
     from khien.audit import Audit
+    from khien.contracts import Store
+    from khien.listing import Known
+    from khien.pipeline.listed import Log
+    from khien.pipeline.listings import Listings
     from khien.stores.embedded.store import Embedded
 
 _KEYS = "keys"  # below the data directory
@@ -87,6 +91,22 @@ def audit(directory: Path) -> Audit:
     from khien.audit import LEDGER, Audit
 
     return Audit(Ed25519PrivateKey.from_private_bytes(key(directory, LEDGER)), clock, secrets.token_bytes)
+
+
+def log(directory: Path) -> Log:
+    """Who writes the log of listings of a data directory."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from khien.pipeline.listed import LOG, Log
+
+    return Log(Ed25519PrivateKey.from_private_bytes(key(directory, LOG)), secrets.token_bytes)
+
+
+def listings(directory: Path, store: Store, known: Known, decide_within: timedelta = timedelta(hours=72)) -> Listings:
+    """What is listed in a data directory. known: registers.known; decide_within: as in Listings."""
+    from khien.pipeline.listings import Listings
+
+    return Listings(store, audit(directory), log(directory).key, known, decide_within)
 
 
 def key(directory: Path, name: str) -> bytes:

@@ -1,6 +1,8 @@
 """Registers by file or by name, and the detector of imitations made of one and of the lists that come with Khiên."""
 
 import hashlib
+import re
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -11,9 +13,12 @@ from khien import model
 from khien.app.configuration import CONFIG, DEFAULT, SHIPPED, document
 from khien.compiled import kept
 from khien.detectors.lookalike import Lookalike
+from khien.detectors.lure import Lure
 from khien.errors import ConfigError, UnavailableError
+from khien.listing import Known
 from khien.model import Register
 from khien.names import register
+from khien.names.register import members
 from khien.packed import advice
 
 FOLDER = Path(__file__).parents[1] / "data"  # what comes with Khiên
@@ -58,6 +63,35 @@ def lookalike(protect: Path | None = None) -> Lookalike:
         popular=_unpacked("popular.tsv.zst"),
         suffixes=_bytes(Path(PSLFILE)),
     )
+
+
+@lru_cache(maxsize=4)
+def lure(register: Register) -> Lure:
+    """The detector of scam messages, for these protected names; the same one for the same register."""
+    return Lure(brands=register, tricks=_shipped("tricks.toml"))
+
+
+@lru_cache(maxsize=4)
+def known(register: Register) -> Known:
+    """What listings are held to: popular lists, verified official domains and what only the state registers under."""
+    popular: dict[str, str] = {}
+    for line in _unpacked("popular.tsv.zst").decode().splitlines():
+        name, _, origin = line.partition("\t")
+        popular[name] = origin
+    rows = [(each.label, domain) for each in register.names for domain in each.official]
+    rows += [(f".{domain.domain}", domain) for domain in register.reserved_suffixes]
+    written = [(each, label) for label, domain in rows if domain.verified for each in members(domain.domain)]
+    plain = {domain: label for domain, label in written if "*" not in domain}
+    patterns = [(re.compile(re.escape(each).replace(r"\*", "[^.]*")), label) for each, label in written if "*" in each]
+
+    def official(name: str) -> str:
+        labels = name.split(".")
+        for above in (".".join(labels[at:]) for at in range(len(labels))):
+            if label := plain.get(above) or next((of for each, of in patterns if each.fullmatch(above)), ""):
+                return label
+        return ""
+
+    return Known(lambda name: popular.get(name, ""), official)
 
 
 def _shipped(name: str) -> bytes:

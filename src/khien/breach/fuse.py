@@ -36,7 +36,7 @@ _HASHES = 3
 _TRIES = 100  # seeds: each fails far less often than one time in ten
 _GOLDEN = 0x9E3779B97F4A7C15
 
-Digest = Literal["sha1", "ntlm"]
+Digest = Literal["sha1", "ntlm", "sha256"]
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,42 +1,63 @@
-"""``khien check``: one name through the same detector, answered in sentences."""
+"""``khien check``: what is answered to a question, as the site answers it."""
 
+import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 import click
-import pyarrow as pa
+import msgspec
 
-from khien import canon, schema, words
-from khien.app import registers
-from khien.cli.columns import Columns, columns
-from khien.cli.jsonl import Jsonl
-from khien.cli.sheet import Sheet
-from khien.cli.table import sentence
-from khien.cli.terminal import shown
-from khien.words import number, printable
+from khien import words
+from khien.app import machine, registers
+from khien.messages import question
+from khien.pipeline import asked, telling
+from khien.pipeline.asked import Asked
+from khien.pipeline.linked import Judges
+from khien.pipeline.telling import Told, shown
 
 
-def check(text: str, protect: Path | None, format: str, language: str) -> int:
-    """Answers the exit status. ObservableError: there is no name in text."""
-    name = canon.domain(canon.host_of(text))
-    detector = registers.lookalike(protect)
-    found = detector(pa.record_batch([[name], pa.nulls(1, schema.TIME)], schema=schema.NAMES))
-    findings = columns(found)
-    if format == "text":
-        labels = {each.id: each.label for each in detector.register.names}
-        click.echo("\n".join(_told(name, findings, labels, language)))
+class Settings(NamedTuple):
+    """The options of the command."""
+
+    sender: str
+    about: question.About | None
+    data: Path | None
+    protect: Path | None
+    format: str
+    language: str
+
+
+def check(text: str, settings: Settings) -> int:
+    """Answers the exit status. ObservableError: there is nothing to ask about in text."""
+    if text == "-":
+        text = sys.stdin.buffer.read(4 * question.LONGEST + 1).decode(errors="replace")
+    judges = _judges(settings.protect)
+    place = machine.named(settings.data)
+    with ExitStack() as stack:
+        store = stack.enter_context(machine.store(place)) if machine.is_place(place) else None
+        given = Asked(text, settings.sender, settings.about or "")
+        told = telling.told(asked.answer(given, judges, store, machine.clock()))
+    if settings.format == "text":
+        click.echo("\n".join(_lines(told, settings.language)))
     else:
-        encoded = Jsonl() if format == "jsonl" else Sheet(suppressed=True)
-        click.echo(encoded.encode(found), nl=False)
-    return 0 if all(findings.suppressed) else 1
+        click.echo(msgspec.json.encode(told))
+    return 1 if told.verdict.endswith("harmful") else 0
 
 
-def _told(name: str, findings: Columns, labels: dict[str, str], language: str) -> Iterator[str]:
-    """Lines for people. A name in which nothing was found may still do harm, and is never called safe."""
-    if all(findings.suppressed):
-        count = number(len(labels), language)
-        yield words.phrase("nothing-found", language, domain=shown(name), count=count)
-    for _, brand, _, score, _, known, reasons in findings.rows():
-        named = {"domain": shown(name), "brand": printable(labels.get(brand, brand))}
-        yield words.phrase(words.verdict(score, known), language, **named, score=number(score, language, 2))
-        yield from (f"  - {sentence(findings.whys[n], language)}" for n in reasons)
+def _judges(protect: Path | None) -> Judges:
+    names = registers.lookalike(protect)
+    return Judges(names, registers.lure(names.register), {each.id: each for each in names.register.names})
+
+
+def _lines(told: Told, language: str) -> Iterator[str]:
+    """For people. A name in which nothing was found may still do harm, and is never called safe."""
+    headline, certainty = told.said[language]
+    yield f"{headline}: {shown(told.subject)}" if told.subject else headline
+    yield from (f"  - {each}" for each in told.reasons[language])
+    if told.verdict == "nothing":
+        yield words.phrase("asked-nothing-is", language)
+    yield certainty
+    yield f"{words.phrase('asked-do', language)}:"
+    yield from (f"  - {each}" for each in told.advice[language])

@@ -13,6 +13,8 @@ from datetime import timedelta
 from pathlib import Path
 from threading import Event
 
+import msgspec
+
 from khien import words
 from khien.app import assembly, configuration, machine, parts
 from khien.cli import outbox, serve
@@ -21,7 +23,7 @@ from khien.contracts import Store
 from khien.errors import ConfigError, RefusedError
 from khien.flows.judge import FLOOD
 from khien.model import Finding, SourceState
-from khien.pipeline import collect
+from khien.pipeline import collect, control
 from khien.pipeline.collect import Feed, Halt, Work
 from khien.pipeline.warn import Triage
 from khien.sources.files import Files, progress
@@ -47,9 +49,7 @@ def run(config: Path | None, data: Path | None, once: bool, with_site: bool, lan
         _expect_own(store, place, replayed=False)
         served = None
         if site:
-            letters = parts.letters(made.channels)
-            begun = serve.site(place, made.protect, site, replay=False, breach=made.breach, letters=letters)
-            served = stack.enter_context(begun)
+            served = stack.enter_context(_served(made, site, replay=False))
         if served:
             _say("serving", language, address=served.address)
         if not made.feeds:
@@ -62,8 +62,8 @@ def run(config: Path | None, data: Path | None, once: bool, with_site: bool, lan
 
 
 def replay(data: Path | None, report: Path | None, site: configuration.Site, opened: bool, language: str) -> int:
-    """Replays the names and flows that come with Khiên, beside accounts that are made up, and serves what was found or
-    writes it as a report."""
+    """Replays the names and flows that come with Khiên, beside accounts and listings that are made up, and serves what
+    was found or writes it as a report."""
     from khien.app import made_up  # what no other command here needs
 
     with contextlib.ExitStack() as stack:
@@ -76,8 +76,9 @@ def replay(data: Path | None, report: Path | None, site: configuration.Site, ope
         _say("replay", language)
         _read(parts.samples(), store, stop, language)
         made_up.leak(store, place)
+        made_up.listings(store, place)
         if report is not None:
-            serve.report(place, None, report, replay=True)
+            serve.write("report", report, data=place, protect=None, replay=True)
             _say("report", language, path=str(report.resolve() / "index.html"))
         elif not stop.is_set():
             served = stack.enter_context(serve.site(place, None, site, replay=True))
@@ -86,6 +87,34 @@ def replay(data: Path | None, report: Path | None, site: configuration.Site, ope
                 webbrowser.open(served.address)
             served.wait(stop)
     return 0
+
+
+def web(config: Path | None, data: Path | None, listen: str | None, language: str) -> int:
+    """Serves the site alone, over what is kept, until it is told to stop; answers the exit status."""
+    machine.without_core()
+    made = assembly.load(config, data)
+    place, site = machine.place(made.data), made.site or configuration.Site()
+    if listen is not None:
+        site = msgspec.structs.replace(site, listen=listen)
+    with machine.store(place) as store:
+        dated = replayed(store)
+    with stopping() as stop, _served(made, site, replay=dated) as served:
+        _say("serving", language, address=served.address)
+        served.wait(stop)
+    return 0
+
+
+def _served(
+    made: assembly.Configured, site: configuration.Site, *, replay: bool
+) -> contextlib.AbstractContextManager[serve.Served]:
+    """The site that a configuration asks for."""
+    letters, breach, people = parts.letters(made.channels), made.breach, made.people
+    return serve.site(made.data, made.protect, site, replay=replay, breach=breach, letters=letters, people=people)
+
+
+def replayed(store: Store) -> bool:
+    """Whether a data directory holds the dated sample."""
+    return any(each.id in parts.SAMPLES for each in store.find(SourceState, limit=10_000))
 
 
 def _expect_own(store: Store, place: Path, *, replayed: bool) -> None:
@@ -151,6 +180,7 @@ def _read(
 
 
 def _forget(store: Store, keep: Mapping[str, timedelta], language: str) -> None:
+    control.forget(store, machine.clock())
     for table, age in keep.items():
         proof = store.expire(table, machine.clock() - age)
         if proof.rows:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -15,13 +16,18 @@ from typing import Any, NamedTuple
 import msgspec
 
 from khien.app import machine
-from khien.app.configuration import SERVING, SHIPPED, Breach, Serving, Site
+from khien.app.configuration import SERVING, SHIPPED, Breach, People, Serving, Site
 from khien.breach import wishes
 from khien.errors import UnavailableError
 
 _PATIENCE = 60.0  # seconds in which the site must answer
 _GLANCE = 0.05
+_MOST = 8_192  # connections at a time; who comes after them waits in the kernel's queue
+_FILES = 256  # that the site may have open beside connections
+_HEADERS = 16 << 10  # bytes of a request's first line and headers
+_HEADERS_IN = 10_000  # milliseconds
 _NO_OTHERS = Breach()
+_OURS = People()
 PACKAGE = Path(__file__).resolve().parents[2]  # the folder that holds khien
 
 
@@ -49,6 +55,7 @@ def site(
     replay: bool,
     breach: Breach = _NO_OTHERS,
     letters: Mapping[str, Any] | None = None,
+    people: People = _OURS,
 ) -> Generator[Served]:
     """Serves the site until the end of the block. UnavailableError: it does not come up.
 
@@ -56,7 +63,7 @@ def site(
     """
     place = str(data.resolve())
     sealed_to = wishes.public_of(machine.key(data, wishes.KEY)).hex() if letters else ""
-    told = Serving(data=place, protect=_absolute(protect), site=site, breach=breach, replay=replay)
+    told = Serving(data=place, protect=_absolute(protect), site=site, breach=breach, replay=replay, people=people)
     told = msgspec.structs.replace(told, letters=dict(letters or {}), wishes=sealed_to)
     with _served(told, "khien.web.site:serve") as served:
         yield served
@@ -76,7 +83,7 @@ def _served(serving: Serving, made: str) -> Generator[Served]:
     told = _tell(serving)
     listen = ("--host", host, "--port", str(port), "--working-dir", str(PACKAGE), "--workers", "1")
     served = ("granian", "--interface", "asgi", *listen, "--no-ws", "--log-level", "warning", "--factory")
-    child = _start((*served, made), told)
+    child = _start((*served, *_bounds(), made), told)
     try:
         _expect_answer(child, host, port)
         yield Served(f"http://{f'[{host}]' if ':' in host else host}:{port}/", child)
@@ -90,13 +97,24 @@ def _served(serving: Serving, made: str) -> Generator[Served]:
         told.unlink(missing_ok=True)
 
 
-def report(data: Path, protect: Path | None, folder: Path, *, replay: bool) -> None:
-    """Writes the site's pages as files. UnavailableError: that did not succeed; what the child said is shown."""
+def _bounds() -> tuple[str, ...]:
+    """What clients may take of the site, as options of granian; its backpressure counts connections, not requests."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    most = _MOST if files == resource.RLIM_INFINITY else max(1, min(_MOST, files - _FILES))
+    headers = ("--http", "1", "--http1-buffer-size", str(_HEADERS), "--http1-header-read-timeout", str(_HEADERS_IN))
+    return (*headers, "--backlog", str(_MOST), "--backpressure", str(most))
+
+
+def write(page: str, folder: Path, *asked: str, data: Path, protect: Path | None, replay: bool) -> None:
+    """Has what a module of the site writes as files written into a folder: report, halfyear, handout.
+
+    UnavailableError: that did not succeed; what the child said is shown.
+    """
     told = _tell(Serving(data=str(data.resolve()), protect=_absolute(protect), site=Site(), replay=replay))
     try:
-        child = _start(("khien.web.report", str(folder)), told)
+        child = _start((f"khien.web.{page}", str(folder.absolute()), *asked), told)
         if child.wait():
-            raise UnavailableError(f"{folder}: the report could not be written")
+            raise UnavailableError(f"{folder}: the {page} could not be written")
     finally:
         told.unlink(missing_ok=True)
 
@@ -118,8 +136,15 @@ def _start(module: Sequence[str], told: Path) -> subprocess.Popen[bytes]:
         env=os.environ | {SERVING: str(told)},
         stdin=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for us: the site goes when we let it go, with its workers
-        preexec_fn=machine.end_with_parent,
+        preexec_fn=_prepare,
     )
+
+
+def _prepare() -> None:
+    """What a child does before it is one: it goes with us, and may have as many files open as it can be allowed."""
+    machine.end_with_parent()
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
 
 
 def _expect_free(host: str, port: int) -> None:
@@ -136,12 +161,14 @@ def _expect_free(host: str, port: int) -> None:
 
 
 def _expect_answer(child: subprocess.Popen[bytes], host: str, port: int) -> None:
-    """Waits until the child listens."""
+    """Waits until the child answers: it listens before it has made its pages ready."""
     until = time.monotonic() + _PATIENCE
     while time.monotonic() < until:
         if child.poll() is not None:
             raise UnavailableError(f"the site cannot listen on {host}:{port}: is it in use? give another [site] listen")
-        with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
-            return
+        with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1) as probe:
+            probe.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            if probe.recv(1):
+                return
         time.sleep(_GLANCE)
     raise UnavailableError(f"the site does not answer on {host}:{port} after {_PATIENCE:.0f} s")

@@ -32,7 +32,7 @@ class Sheet:
             self._begun = True
         for domain, brand, techniques, score, span, suppressed, reasons in findings.rows():
             joined = "; ".join(map(str, span)) if span else ""
-            texts = [_cell(each) for each in (domain, brand, "; ".join(techniques))]
+            texts = [cell(each) for each in (domain, brand, "; ".join(techniques))]
             row = [*texts, score, joined, *_sentences([findings.whys[n] for n in reasons])]
             writer.writerow([*row, str(suppressed).lower()] if self._suppressed else row)
         return text.getvalue().encode()
@@ -41,11 +41,12 @@ class Sheet:
 def _sentences(whys: Sequence[Why]) -> tuple[str, str]:
     """In English, in Vietnamese."""
     english, vietnamese = (
-        _cell("; ".join(words.reason(code, dict(params), language) for code, params in whys))
+        cell("; ".join(words.reason(code, dict(params), language) for code, params in whys))
         for language in ("en", "vi")
     )
     return english, vietnamese
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
     return printable("'" + text if text.startswith(_FORMULA) else text)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from khien.errors import CustodyError, FormatError
-from khien.ledger import HASH, append, node_hash, root
+from khien.ledger import HASH, above, append, root
 
 HEIGHT = 8  # levels of a tile
 TILE = 1 << HEIGHT  # hashes of a full tile, entries of a full data tile
@@ -80,14 +80,47 @@ def hashes(size: int, tile: Callable[[int, int], bytes]) -> Callable[[int, int],
     """
 
     def at(level: int, index: int) -> bytes:
-        row, above = divmod(level, HEIGHT)
-        number, place = divmod(index << above, TILE)
+        row, within_row = divmod(level, HEIGHT)
+        number, place = divmod(index << within_row, TILE)
         within = tile(row, number)
         if len(within) != HASH * width(row, number, size):
             raise FormatError(f"the tile {tile_path(row, number, width(row, number, size))} has {len(within)} bytes")
-        level_hashes = [within[HASH * n : HASH * (n + 1)] for n in range(place, place + (1 << above))]
-        while len(level_hashes) > 1:
-            level_hashes = list(map(node_hash, level_hashes[::2], level_hashes[1::2]))
-        return level_hashes[0]
+        return top_of(within[HASH * place : HASH * (place + (1 << within_row))])
 
     return at
+
+
+def appended(size: int, leaves: Sequence[bytes], tile: Callable[[int, int], bytes]) -> dict[tuple[int, int], bytes]:
+    """The tiles (level, number) that leaves, given by their hashes, begin or fill behind size others.
+
+    tile: the contents of one that is begun, as it was.
+    """
+    changed: dict[tuple[int, int], bytes] = {}
+    level, begin, row = 0, size, list(leaves)
+    while row:
+        number, place = divmod(begin, TILE)
+        filled = (tile(level, number)[: HASH * place] if place else b"") + b"".join(row)
+        row = list[bytes]()
+        for at in range(0, len(filled), HASH * TILE):
+            content = changed[level, number + at // (HASH * TILE)] = filled[at : at + HASH * TILE]
+            if len(content) == HASH * TILE:
+                row.append(top_of(content))
+        level, begin = level + 1, begin >> HEIGHT
+    return changed
+
+
+def root_of(size: int, tile: Callable[[int, int], bytes]) -> bytes:
+    """The root of the first so many leaves of a log, whose tiles hold so many at least."""
+
+    def cut(level: int, number: int) -> bytes:
+        return tile(level, number)[: HASH * width(level, number, size)]
+
+    at = hashes(size, cut)
+    return root(size, [at(bit, (size >> bit) - 1) for bit in reversed(range(size.bit_length())) if size >> bit & 1])
+
+
+def top_of(row: bytes) -> bytes:
+    """The hash above all of a row of hashes, whose number is a power of two."""
+    while len(row) > HASH:
+        row = above(row)
+    return row

@@ -48,6 +48,10 @@ class Lookalike:
     popular: bytes
     suffixes: bytes
 
+    def __hash__(self) -> int:
+        """Of what remembers its own hash: a register, which does not, takes longer than a name."""
+        return hash((self.fold, self.lexicon, self.popular, self.suffixes))
+
     def __call__(self, batch: pa.RecordBatch, /, **_: pa.Table) -> pa.RecordBatch:
         """schema.FINDINGS of names; a null is passed over."""
         column = pc.fill_null(batch.column("name"), "")

@@ -1,11 +1,11 @@
 """How things stand: what those who steer ask of the store, on pages, on the command line and in figures."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from itertools import islice
 from statistics import median
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, NamedTuple, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -25,11 +25,12 @@ from khien.model import (
     Takedown,
     TakedownState,
 )
+from khien.names.owners import registrable
 from khien.pipeline import enrol
 from khien.triage import decide, tokens, weigh
 from khien.triage.decide import DIGEST, OVER, RETURN
 from khien.triage.enrolment import Enrolment
-from khien.triage.site import above, bare, registrable
+from khien.triage.site import above, bare
 
 NOTICES: tuple[NoticeState, ...] = get_args(NoticeState)
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
@@ -44,6 +45,7 @@ OF_FINDINGS = (*OVER, RETURN)  # steps of a notice whose reason is the id of a f
 _DUE = 10_000  # deliveries of which is seen for how long they wait
 _ROWS = 100_000  # rows set aside of which the reasons are counted
 _AT_ONCE = 90  # values that one search may ask for
+_LIVE = timedelta(hours=1)  # records that are read later than that say nothing of how soon anybody was told
 _RIGHT, _WRONG = ("confirmed", "acted-on"), ("dismissed",)  # what a person said of a finding
 
 R = TypeVar("R", bound=Record)
@@ -258,12 +260,14 @@ def takedown(store: Store, id: str) -> Pursued | None:
 class Told(msgspec.Struct, frozen=True):
     """How soon and how rightly people were told, of the newest.
 
-    seconds: the median from the first sign until a channel had the notice; of: so many notices; right, wrong: notices
+    seconds, worst: from the first sign until a channel had the notice, the median and the longest of so many notices
+    (of); right, wrong: notices
     of findings that a person said are right, or wrong; hours: the median that sites were up until they were gone, and
     gone: of so many; null where there is none yet.
     """
 
     seconds: float | None = None
+    worst: float | None = None
     of: int = 0
     right: int = 0
     wrong: int = 0
@@ -280,6 +284,7 @@ def told(store: Store, now: datetime) -> Told:
     gone = [each.hours_up(now) for each in _over(store)]
     return Told(
         seconds=median(waited) if waited else None,
+        worst=max(waited, default=None),
         of=len(waited),
         right=sum(states[each] for each in _RIGHT),
         wrong=sum(states[each] for each in _WRONG),
@@ -295,17 +300,40 @@ def waits(store: Store, limit: int, detector: str = "") -> Sequence[float]:
     """
     sent = store.find(Delivery, order="-due", limit=limit, state="sent")
     about = store.load(Notice, *(each.about for each in sent))
+    found = {each.id: each for each in about.values() if detector in ("", each.detector)}
+    return [*first_told(sent, found).values()]
+
+
+def first_told(sent: Iterable[Delivery], about: Mapping[str, Notice]) -> dict[str, float]:
+    """Seconds from the first sign of each notice until a channel had it; not of those that were agreed to wait."""
     first: dict[str, float] = {}
     for each in sent:
         known = about.get(each.about)
         if known is None or known.campaign == DIGEST or each.revision > 1:  # agreed to wait; tells of something new
             continue
-        if detector not in ("", known.detector):
-            continue
         if known.first_sign and each.sent:
             waited = max(0.0, (each.sent - known.first_sign).total_seconds())
             first[known.id] = min(waited, first.get(known.id, waited))
-    return [*first.values()]
+    return first
+
+
+class Soon(NamedTuple):
+    """Seconds from a flood's start until it was found; live: by the clock, else at most, in the time of the records."""
+
+    seconds: float
+    live: bool
+
+
+def soon(finding: Finding) -> Soon | None:
+    """None: the finding does not say when the flood began."""
+    if finding.start is None:
+        return None
+    waited = finding.raised - finding.start
+    if timedelta() <= waited <= _LIVE:
+        return Soon(waited.total_seconds(), True)
+    if finding.episode is None:
+        return None
+    return Soon((finding.episode - finding.start).total_seconds() + 1, False)  # to the end of the second that raised it
 
 
 def _over(store: Store) -> Sequence[Takedown]:

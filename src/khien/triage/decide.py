@@ -29,9 +29,10 @@ from khien.model import (
     Subject,
     Text,
 )
+from khien.names.owners import registrable
 from khien.triage import answers, campaign, hours
 from khien.triage.life import KHIEN
-from khien.triage.site import bare, registrable, spellings
+from khien.triage.site import bare, spellings
 from khien.triage.weigh import SEVERITIES, about, standing, weigh
 
 EXPOSURE = "exposure"  # the detector of accounts of mail domains that leaked

@@ -1,27 +1,15 @@
-"""Whose site it is: the narrowest unit that is meant, and whether it was registered for harm, hacked, or one of many.
-
-Who owns a name below a public suffix follows publicsuffix.org/list: below a suffix of its private part anybody may put
-a site, and whoever runs it is not to blame for each.
-"""
+"""Whose site it is: the narrowest unit that is meant, and whether it was registered for harm, is hacked, or shared."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from functools import cache
 from typing import NamedTuple
 
-from publicsuffixlist import PublicSuffixList
-
 from khien.model import Evidence, Finding, SiteClass, Unit
+from khien.names.owners import is_shared, registrable
 
 FRESH = timedelta(days=30)  # 45 % of names for phishing are used within 14 days (Interisle, Phishing Landscape 2020)
 OLD = timedelta(days=365)  # one that was renewed; who registers for harm seldom keeps a name so long
 
-FREE = frozenset(  # where anybody may put a site, and the list above does not say so
-    "000webhostapp.com bravesites.com business.site docs.google.com drive.google.com forms.gle"
-    " forms.office.com glitch.me godaddysites.com haravan.com ipfs.io jimdosite.com ladipage.com ldp.page pointblog.net"
-    " sharepoint.com sites.google.com strikingly.com mystrikingly.com telegra.ph tumblr.com typeform.com ucoz.net"
-    " ukit.me webador.com webcindario.com webnode.page weebly.com wordpress.com".split()
-)
 _WEB = "www."  # people take a host with and without it for the same
 _BELOW = frozenset({"subdomain", "official-in-subdomain"})  # techniques that leave the registrable label alone
 
@@ -78,23 +66,6 @@ def above(subject: str) -> Iterator[str]:
     yield from (".".join(labels[n:]) for n in range(1, len(labels) - 1))
 
 
-def registrable(host: str) -> str:
-    """What has one owner, below a public suffix or a free host; the host itself where there is no such thing."""
-    labels = host.split(".")
-    free = next((at for at in range(len(labels)) if ".".join(labels[at:]) in FREE), None)
-    if free is not None:
-        return ".".join(labels[max(free - 1, 0) :])
-    return _suffixes(private=True).privatesuffix(host) or host
-
-
-def is_shared(host: str) -> bool:
-    """Whether anybody may put a site below a domain that the host is below, or that it is."""
-    labels = host.split(".")
-    return any(".".join(labels[at:]) in FREE for at in range(len(labels))) or _suffixes(private=True).publicsuffix(
-        host
-    ) != _suffixes(private=False).publicsuffix(host)
-
-
 def registered_for(registration: Evidence | None, at: datetime) -> timedelta | None:
     """For how long a domain has been registered; None: nobody says."""
     if registration is None or registration.code != "registered":
@@ -104,9 +75,3 @@ def registered_for(registration: Evidence | None, at: datetime) -> timedelta | N
     except ValueError:
         return None
     return at - created if created.tzinfo else at - created.replace(tzinfo=at.tzinfo)
-
-
-@cache
-def _suffixes(*, private: bool) -> PublicSuffixList:
-    """The list that comes with the package publicsuffixlist, with its private part or without."""
-    return PublicSuffixList(only_icann=not private)

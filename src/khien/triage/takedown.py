@@ -16,6 +16,7 @@ import msgspec
 from khien import schema
 from khien.errors import InputError, TransitionError
 from khien.model import Delivery, Evidence, Finding, Language, Report, SiteClass, Step, Takedown, TakedownState
+from khien.names.owners import FREE, is_shared, registrable
 from khien.triage import site
 from khien.triage.life import KHIEN
 
@@ -247,7 +248,7 @@ def contacts(takedown: Takedown, stands: Mapping[str, Evidence]) -> tuple[Contac
 
 def _addresses(role: Role, takedown: Takedown, stands: Mapping[str, Evidence]) -> Iterator[str]:
     """The mail addresses of who has a role, where evidence says or RFC 2142 names them."""
-    network, domain = stands.get("network"), site.registrable(takedown.subject)
+    network, domain = stands.get("network"), registrable(takedown.subject)
     match role:
         case "registrar":
             yield from _mail(stands.get("registration"), "registered")
@@ -256,7 +257,7 @@ def _addresses(role: Role, takedown: Takedown, stands: Mapping[str, Evidence]) -
                 yield f"webmaster@{domain}"
         case "host" | "cdn":
             if role == "host" and takedown.site == "shared-hosting":
-                below = site.is_shared(domain) and domain not in site.FREE  # a suffix that is the platform's
+                below = is_shared(domain) and domain not in FREE  # a suffix that is the platform's
                 yield f"abuse@{domain.partition('.')[2] if below else domain}"
             if network is not None and is_cdn(network) == (role == "cdn"):
                 yield from _mail(network, "hosted")

@@ -10,9 +10,10 @@ from math import exp, log
 from typing import NamedTuple
 
 from khien.model import Evidence, Finding, ProtectedName, Reason, Severity
+from khien.names.owners import registrable
 from khien.names.register import folded
 from khien.triage.evidence import LIST
-from khien.triage.site import FRESH, OLD, Site, bare, place, registered_for, registrable
+from khien.triage.site import FRESH, OLD, Site, bare, place, registered_for
 
 SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
 

@@ -11,10 +11,12 @@ from litestar.params import FromPath, JSONBody
 from khien import words
 from khien.errors import ObservableError
 from khien.model import Finding
+from khien.pipeline import asked, telling
+from khien.pipeline.asked import Asked
 from khien.triage.decide import EXPOSURE
 from khien.web import reading, views
 from khien.web.doors import Caller
-from khien.web.pages import Asked, Asking, Ours, told
+from khien.web.pages import Asking, Ours, told
 from khien.web.reading import Site
 
 
@@ -31,14 +33,6 @@ class Found(msgspec.Struct, frozen=True):
 
     findings: tuple[Told, ...]
     after: str
-
-
-class Checked(msgspec.Struct, frozen=True):
-    """What is known of a name: findings, and what it matches but is known good. Neither: nothing was found."""
-
-    name: str
-    findings: tuple[Told, ...]
-    known: tuple[Told, ...]
 
 
 def _told(site: Site, findings: Iterable[Finding]) -> tuple[Told, ...]:
@@ -78,14 +72,13 @@ def finding(site: Ours, caller: Caller, id: FromPath[str]) -> Told:
     return one
 
 
-@post("/check", status_code=200, sync_to_thread=True)
-def check(site: Ours, data: JSONBody[Asked]) -> Checked:
-    """What is known of a name, link or mail address. The question is not kept."""
+@post("/check", status_code=200, sync_to_thread=False)  # as web.check has it
+def check(site: Ours, data: JSONBody[Asked]) -> telling.Told:
+    """What is known of a link, a message, a number or a payment code. The question is not kept."""
     try:
-        answer = views.answer(site.detector, data.text, datetime.now(UTC))
+        return telling.told(asked.answer(data, site.judges, site.store, datetime.now(UTC)))
     except ObservableError as error:
         raise ClientException(str(error)) from error
-    return Checked(answer.name, _told(site, answer.found), _told(site, answer.known))
 
 
 ROUTES = (picture, findings, finding, check)

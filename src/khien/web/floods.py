@@ -1,7 +1,7 @@
 """What pages show of floods, made from records and rates: rules without input, output or markup."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from statistics import median
 from typing import NamedTuple
 
@@ -17,10 +17,11 @@ from khien.formats.cisco import Cisco
 from khien.formats.exabgp import Exabgp
 from khien.formats.juniper import Juniper
 from khien.model import Finding, State
+from khien.pipeline.figures import DECIDED
+from khien.pipeline.standing import soon
 from khien.words import RULES
 
 DETECTOR = "flood"  # whose findings these are
-DECIDED: tuple[State, ...] = ("confirmed", "acted-on", "dismissed")  # a person has looked
 MOST_BARS = 60  # of a chart: more are too thin to see on a telephone
 MOST_VECTORS = 5  # that a chart tells apart
 REST = ""  # the vectors beyond, together
@@ -31,31 +32,10 @@ ROUTERS: Mapping[str, Exabgp | Bird | Cisco | Juniper] = {
     "Juniper Junos": Juniper(),
 }
 
-_LIVE = timedelta(hours=1)  # records that are read later than that say nothing of how soon anybody was told
-
 
 def claim(finding: Finding) -> str:
     """FLOOD of who is flooded, TAKES_PART of a network at home that sends, empty of a name."""
     return finding.claim if finding.detector == DETECTOR else ""
-
-
-class Soon(NamedTuple):
-    """Seconds from a flood's start until it was found; live: by the clock, else at most, in the time of the records."""
-
-    seconds: float
-    live: bool
-
-
-def soon(finding: Finding) -> Soon | None:
-    """None: the finding does not say when the flood began."""
-    if finding.start is None:
-        return None
-    waited = finding.raised - finding.start
-    if timedelta() <= waited <= _LIVE:
-        return Soon(waited.total_seconds(), True)
-    if finding.episode is None:
-        return None
-    return Soon((finding.episode - finding.start).total_seconds() + 1, False)  # to the end of the second that raised it
 
 
 class Tile(msgspec.Struct, frozen=True):

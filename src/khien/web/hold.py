@@ -11,6 +11,7 @@ from litestar.di import Provide
 from khien.app import machine
 from khien.app.epochs import Epochs
 from khien.web import shares
+from khien.web.patience import Patience
 from khien.web.refusal import add_headers, refused
 from khien.web.shares import Shares, admitting
 from khien.web.site import LARGEST_BODY, hosts, told
@@ -22,6 +23,7 @@ def create(held: Shares, hosts: Sequence[str]) -> Litestar:
         route_handlers=shares.ROUTES,
         dependencies={"shares": Provide(lambda: held, sync_to_thread=False)},
         allowed_hosts=AllowedHostsConfig(allowed_hosts=list(hosts), www_redirect=False),
+        middleware=[Patience()],
         request_max_body_size=LARGEST_BODY,
         before_send=[add_headers],
         exception_handlers={Exception: refused},

@@ -3,24 +3,20 @@
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
-import msgspec
-from litestar import Request, Response, get, post
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.enums import MediaType
 from litestar.exceptions import NotFoundException
-from litestar.params import FromPath, FromQuery, QueryParameter, SkipValidation, URLEncodedBody
+from litestar.params import FromPath, FromQuery, QueryParameter, SkipValidation
 from litestar.response import Redirect
 
 from khien import words
-from khien.errors import ObservableError
 from khien.model import State
 from khien.triage.decide import EXPOSURE
-from khien.web import reading, views
+from khien.web import reading
 from khien.web.doors import Caller
 from khien.web.reading import Query, Site
-from khien.web.render import policy
 
 LONGEST_HEADER = 200  # characters of Accept-Language that are read
 
@@ -30,12 +26,6 @@ _COMMA, _WEIGHT = re.compile(r"\s*,\s*"), re.compile(r"q=(0(?:\.[0-9]{1,3})?|1(?
 Ours = NamedDependency[SkipValidation[Site]]  # what we hand over ourselves needs no look
 Spoken = NamedDependency[SkipValidation[str]]
 Asking = NamedDependency[SkipValidation[Query]]
-
-
-class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What somebody asks about: a name, a link or a mail address."""
-
-    text: str
 
 
 def wanted(
@@ -109,38 +99,10 @@ def finding(site: Ours, language: Spoken, caller: Caller, id: FromPath[str]) -> 
     return html(site.frame.render(language, "finding", {"id": id}, **view))
 
 
-@get("/check", sync_to_thread=True)
-def check(site: Ours, language: Spoken) -> Response[str]:
-    """The form that asks about a name, and the boxes for what may have leaked."""
-    return _check(site, language, text="", refused=False, answer=None)
-
-
-@post("/check", status_code=200, sync_to_thread=True)
-def checked(site: Ours, language: Spoken, data: URLEncodedBody[Asked]) -> Response[str]:
-    """The answer about a name. Nothing of it is kept."""
-    try:
-        answer = views.answer(site.detector, data.text, datetime.now(UTC))
-    except ObservableError:
-        return _check(site, language, 422, text=data.text, refused=True, answer=None)
-    return _check(site, language, text=data.text, refused=False, answer=answer)
-
-
-def _check(site: Site, language: str, status: int = 200, **view: object) -> Response[str]:
-    """The page may ask whoever else holds a share of a key under which accounts are kept."""
-    keys = site.keys() if site.keys else ()
-    held = reading.leaks(site.store) if site.keys else None
-    published = msgspec.json.encode({"keys": keys}).decode()
-    shown = {"held": held, "keys": published, "country": site.country, **view}
-    answer = html(site.frame.render(language, "check", {}, **shown), status)
-    others = (urlsplit(each.url) for key in keys for each in key.holders if each.url)
-    answer.headers.update(policy(*sorted({f"{each.scheme}://{each.netloc}" for each in others})))
-    return answer
-
-
 @get("/errors", sync_to_thread=True)
 def errors(site: Ours, language: Spoken) -> Response[str]:
     """How often we err, in full."""
     return html(site.frame.render(language, "errors", {}, picture=reading.picture(site.store, datetime.now(UTC))))
 
 
-ROUTES = (picture, findings, finding, check, checked, errors)
+ROUTES = (picture, findings, finding, errors)

@@ -9,10 +9,11 @@ import msgspec
 import pyarrow as pa
 
 from khien.breach.accounts import VIET_NAM
-from khien.contracts import Detector, Store
+from khien.contracts import Store
 from khien.model import Collection, Finding, Holding, ProtectedName, SourceState, State
 from khien.pipeline import standing
 from khien.pipeline.asking import Key
+from khien.pipeline.linked import Judges
 from khien.pipeline.steering import Enrolling, Staffing, Steering
 from khien.triage import decide
 from khien.web import floods, views
@@ -60,7 +61,7 @@ class Site:
     nothing is answered about what leaked; country: the calling code of numbers that are written as at home."""
 
     store: Store
-    detector: Detector
+    judges: Judges
     frame: Frame
     doors: Doors
     steering: Steering

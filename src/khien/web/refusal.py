@@ -23,8 +23,11 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",  # over plain HTTP it says nothing (RFC 6797)
     "X-Content-Type-Options": "nosniff",
 }
+READER = "/static/reader.js"  # the worker that reads pictures
+PACKED = ".gzip"  # how files of the static folder end that browsers unpack
 CODES = {  # all others: request
     401: "signed-out",
     403: "refused",
@@ -35,6 +38,8 @@ CODES = {  # all others: request
     503: "later",
 }
 
+_LONGEST_PATH, _LONGEST_NAME = 1024, 255  # octets; a file system takes no longer name
+
 _log = logging.getLogger(__name__)
 
 
@@ -42,8 +47,11 @@ async def add_headers(message: Message, scope: Scope) -> None:
     """Puts them on whatever is answered, errors too; nothing but what says so is kept by the reader's browser."""
     if message["type"] == "http.response.start":
         headers = MutableScopeHeaders.from_message(message)
-        for name, value in HEADERS.items():
+        own = policy(compiles=True) if scope["path"] == READER else {}
+        for name, value in {**HEADERS, **own}.items():
             headers.setdefault(name, value)
+        if scope["path"].startswith("/static/") and scope["path"].endswith(PACKED) and message["status"] == 200:
+            headers["Content-Encoding"] = "gzip"  # Litestar, told by the ending .gz, would say it of other files too
         if _is_elsewhere(scope.get("route_handler")):
             headers.update(CORS)
         headers.setdefault("Cache-Control", "no-store")
@@ -54,7 +62,7 @@ def _is_elsewhere(route: Any) -> bool:
     return isinstance(route, BaseRouteHandler) and bool(route.opt.get("elsewhere"))
 
 
-def same_site(connection: ASGIConnection[Any, Any, Any, Any], route: BaseRouteHandler) -> None:
+async def same_site(connection: ASGIConnection[Any, Any, Any, Any], route: BaseRouteHandler) -> None:
     """A guard: what is sent, and not only read, comes from our own pages or from no page at all.
 
     Fetch Metadata says so where the browser has it. Where it has not, the origin does; with our Referrer-Policy that
@@ -70,9 +78,10 @@ def same_site(connection: ASGIConnection[Any, Any, Any, Any], route: BaseRouteHa
         raise PermissionDeniedException("sent from another site: send it from a page of this one")
 
 
-def whole_path(connection: ASGIConnection[Any, Any, Any, Any], _route: BaseRouteHandler) -> None:
-    """A guard: no file and no finding has a NUL in its name, and what looks for one would fail."""
-    if "\0" in connection.scope["path"]:
+async def whole_path(connection: ASGIConnection[Any, Any, Any, Any], _route: BaseRouteHandler) -> None:
+    """A guard: nothing here has a NUL in its name or is called at such length, and what looks for it would fail."""
+    path = connection.scope["path"].encode(errors="replace")
+    if b"\0" in path or len(path) > _LONGEST_PATH or max(map(len, path.split(b"/"))) > _LONGEST_NAME:
         raise NotFoundException
 
 
@@ -84,7 +93,7 @@ class Refusals:
 
     def __call__(self, request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         _, first, *_ = [*request.scope["path"].split("/"), ""]
-        if first in ("api", "breach"):
+        if first in ("api", "breach", "ledger", "lists"):
             return refused(request, error)
         status = _status(request, error)[0]
         headers = error.headers if isinstance(error, HTTPException) else None

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from khien import words
+from khien.messages import payment
 from khien.model import Finding
-from khien.pipeline import standing
+from khien.pipeline import figures, standing
 from khien.triage import advice, answers, assets, decide, life
 from khien.web import draw, floods, views
 
@@ -28,10 +29,12 @@ _TEMPLATES = Environment(
 _GLOBALS: dict[str, Any] = {
     "answers": answers,
     "assets": assets,
+    "counting": figures,
     "decide": decide,
     "draw": draw,
     "floods": floods,
     "life": life,
+    "payment": payment,
     "saying": advice,
     "standing": standing,
     "views": views,
@@ -40,10 +43,14 @@ _GLOBALS: dict[str, Any] = {
 _TEMPLATES.globals.update(_GLOBALS)
 
 
-def policy(*asks: str) -> dict[str, str]:
-    """What a page may do, as a header: use what this site has, and ask this site and the origins in asks."""
+def policy(*asks: str, compiles: bool = False) -> dict[str, str]:
+    """What a page or worker may do, as a header: use what this site has, and ask this site and the origins in asks.
+
+    compiles: WebAssembly too, which nothing but the worker that reads pictures has to.
+    """
     connect = " ".join(("connect-src 'self'", *asks))
-    sources = f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; {connect}"
+    script = "script-src 'self' 'wasm-unsafe-eval'" if compiles else "script-src 'self'"
+    sources = f"default-src 'none'; {script}; style-src 'self'; img-src 'self'; {connect}"
     return {"Content-Security-Policy": f"{sources}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"}
 
 
@@ -59,7 +66,7 @@ class Frame:
 
     labels: what people call a protected name, by id. link: where pages are. live: it is a running site, which takes
     forms. contact: where people write who object; empty where nobody said. replay: what is shown is dated; days: the
-    first and the last day of it.
+    first and the last day of it. exit: where the button leads by which a reader is gone at once; empty for none.
     """
 
     labels: Mapping[str, str]
@@ -68,6 +75,7 @@ class Frame:
     contact: str
     replay: bool
     days: Callable[[], tuple[date, date] | None]
+    exit: str = ""
 
     def render(self, language: str, page: str, params: Mapping[str, str] | None = None, /, **view: object) -> str:
         """The page of a template in a language; params are what its address is made of, None where it has none."""

@@ -25,7 +25,7 @@ MOST_FOUND = 200  # findings, the strongest, that have a page of their own
 MOST_FLOODS = 50
 MOST_KNOWN = 50
 
-_STATIC = ("mark.svg", "style.css")
+_STATIC = ("icon.svg", "mark.svg", "style.css")
 
 
 def write(store: Store, labels: Mapping[str, str], folder: Path, *, replay: bool, contact: str = "") -> None:
@@ -89,7 +89,7 @@ def _pages(store: Store, frame: Frame) -> Iterator[tuple[str, str]]:
                 {},
                 {"listing": found, "query": Query(), "flooded": flooded.findings, "known": known.findings},
             ),
-            _Page("check", {}, {"text": "", "refused": False, "answer": None}),
+            _Page("check", {}, {"refused": False, "answer": None}),
             _Page("errors", {}, {"picture": picture}),
             *(_Page("finding", {"id": identity}, _told_of(story, made)) for identity, story in stories.items()),
         ]

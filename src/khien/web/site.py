@@ -5,6 +5,7 @@ import secrets
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -26,35 +27,52 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from publicsuffixlist import PublicSuffixList
 
 from khien import words
-from khien.app import breach, configuration, machine, owners, registers
+from khien.app import breach, configuration, guides, machine, owners, registers
 from khien.app.configuration import SERVING, Serving
 from khien.app.epochs import Epochs
+from khien.app.guides import Guide
 from khien.audit import Audit
 from khien.breach.place import FOLDER as BREACH
 from khien.channels.mail.post import Post
 from khien.contracts import Detector, Store
 from khien.errors import ConfigError
-from khien.model import Constituent, ProtectedName
+from khien.model import Constituent, ProtectedName, Register
+from khien.outward import http
+from khien.outward.dns import Names
+from khien.pipeline.control import Control
+from khien.pipeline.linked import Judges
+from khien.pipeline.outputs import Outputs
 from khien.pipeline.steering import Enrolling, Staffing, Steering
 from khien.pipeline.warn import Triage
 from khien.triage import assets, proofs
 from khien.web import accounts as leaked
 from khien.web import (
     api,
+    check,
     desk,
     desk_api,
+    desk_listings,
     desk_officers,
     feeds,
+    figures,
+    learn,
+    listings,
+    lists,
     metrics,
     notices,
     pages,
     ranges,
     reading,
+    recover,
     shares,
+    watch,
     wishes,
 )
 from khien.web.accounts import Accounts
 from khien.web.doors import STATE, Doors, caller, keep, officer
+from khien.web.figures import Counted
+from khien.web.lists import Listed
+from khien.web.patience import Patience
 from khien.web.reading import Site
 from khien.web.refusal import Refusals, add_headers, same_site, whole_path
 from khien.web.render import FOLDER, Frame
@@ -88,6 +106,10 @@ def create(
     contact: str = "",
     accounts: Accounts | None = None,
     people: People | None = None,
+    guide: Guide | None = None,
+    listed: Listed | None = None,
+    exit: str = "",
+    warm: bool = False,
 ) -> Litestar:
     """The site over a store and a detector of names.
 
@@ -95,7 +117,8 @@ def create(
     with their ports. audit: where acts of officers are entered. names: what is protected, by id; key, public: as in
     reading.Site. replay: what is shown is dated, and every page says so. contact: where people write who object.
     accounts: what is answered about stolen accounts, if anything is; people: what holders of addresses are answered,
-    likewise.
+    likewise. guide: what people are told to do, None for what comes with Khiên. listed: what they are told of listings
+    from, if of any. exit: as Frame has it. warm: a question is answered before the site is there.
     """
     frame = Frame(
         labels=labels,
@@ -104,24 +127,28 @@ def create(
         contact=contact,
         replay=replay,
         days=lambda: reading.days(store),
+        exit=exit,
     )
     doors = Doors(store, audit)
     names = names or {}
     steering = Steering(store, audit, Triage(protected=names))
     enrolling = Enrolling(store, audit, names, assets.Known(names, PublicSuffixList().is_public))
-    site = Site(store, detector, frame, doors, steering, enrolling, Staffing(store, audit), key, public)
+    judges = Judges(detector, registers.lure(Register(names=tuple(names.values()))), names)
+    site = Site(store, judges, frame, doors, steering, enrolling, Staffing(store, audit), key, public)
     if accounts:
         site = replace(site, keys=accounts.shares.published, country=accounts.country)
+    counted = Counted(store, machine.clock)
     made = Litestar(
         route_handlers=[
             pages.start,
             *(_pages(language) for language in words.LANGUAGES),
-            Router("/api", route_handlers=(*api.ROUTES, *desk_api.ROUTES)),
+            Router("/api", route_handlers=(*api.ROUTES, *figures.API, *desk_api.ROUTES)),
             Router("/feeds", route_handlers=feeds.ROUTES, include_in_schema=False),
             metrics.metrics,
             *shares.ROUTES,
             *leaked.ROUTES,
             *wishes.ROUTES,
+            *lists.ROUTES,
             create_static_files_router("/static", [FOLDER / "static"], cache_control=CacheControlHeader(max_age=_DAY)),
         ],
         dependencies={
@@ -131,27 +158,35 @@ def create(
             "caller": Provide(caller, sync_to_thread=True),
             "accounts": Provide(lambda: _there(accounts), sync_to_thread=False),
             "people": Provide(lambda: _there(people), sync_to_thread=False),
+            "guide": Provide(lambda: guide or guides.shipped(), sync_to_thread=False),
+            "counted": Provide(lambda: counted, sync_to_thread=False),
             "shares": Provide(lambda: _there(accounts).shares, sync_to_thread=False),
+            "listed": Provide(lambda: _there(listed, "no listings are kept here"), sync_to_thread=False),
         },
         allowed_hosts=AllowedHostsConfig(allowed_hosts=list(hosts), www_redirect=False),
         guards=[whole_path, same_site, keep],
         state=State({STATE: doors}),
+        middleware=[Patience()],
         request_max_body_size=LARGEST_BODY,
         exception_handlers={Exception: Refusals(frame)},
         before_send=[add_headers],
-        compression_config=CompressionConfig(backend="gzip", exclude=["/static/.*svg", "^/breach/accounts/"]),
+        compression_config=CompressionConfig(
+            backend="gzip", exclude=[r"/static/.*\.(svg|gzip)$", "^/breach/accounts/", "^/lists/"]
+        ),
         openapi_config=OpenAPIConfig(
             title="Khiên", version=version("khien"), path="/api", render_plugins=[JsonRenderPlugin()]
         ),
         logging_config=None,
     )
     made.asgi_handler = _heads(made.asgi_handler)
+    if warm:
+        check.warm(site)
     return made
 
 
-def _there(what: T | None) -> T:
+def _there(what: T | None, else_: str = "stolen accounts are not answered for here") -> T:
     if what is None:
-        raise NotFoundException("stolen accounts are not answered for here")
+        raise NotFoundException(else_)
     return what
 
 
@@ -188,8 +223,9 @@ def _heads(answer: ASGIApp) -> ASGIApp:
 
 def _pages(language: str) -> Router:
     spoken = Provide(lambda: language, sync_to_thread=False)
-    desk_pages = Router("/desk", route_handlers=(*desk.ROUTES, *desk_officers.ROUTES))
-    routes = (*pages.ROUTES, *notices.ROUTES, desk_pages)
+    desk_pages = Router("/desk", route_handlers=(*desk.ROUTES, *desk_listings.ROUTES, *desk_officers.ROUTES))
+    answers = (*pages.ROUTES, *check.ROUTES, *notices.ROUTES, *recover.ROUTES, *listings.ROUTES, *watch.ROUTES)
+    routes = (*answers, *figures.ROUTES, *learn.ROUTES, desk_pages)
     return Router(f"/{language}", route_handlers=routes, dependencies={"language": spoken}, include_in_schema=False)
 
 
@@ -200,15 +236,23 @@ def link(language: str | None, page: str, /, **params: str) -> str:
     match page:
         case "picture":
             return f"/{language}/"
-        case "finding":
-            return f"/{language}/findings/{quote(params['id'], safe='')}"
+        case "finding" | "listing":
+            return f"/{language}/{page}s/{quote(params['id'], safe='')}"
+        case "appeal":
+            return f"/{language}/listings/{quote(params['id'], safe='')}/appeal"
         case "notice" | "unsubscribe":
             folder = "notices" if page == "notice" else page
             return f"/{language}/{folder}/{quote(params['id'], safe='')}/{quote(params['token'], safe='')}"
-        case "desk/finding" | "desk/notice" | "desk/takedown" | "desk/constituent":
+        case _ if page.partition("/")[0] == "help":  # neutral: a history keeps it
+            return "/".join((f"/{language}/help", *(quote(each, safe="") for each in params.values() if each)))
+        case "desk/finding" | "desk/listing" | "desk/notice" | "desk/takedown" | "desk/constituent":
             return f"/{language}/{page}s/{quote(params['id'], safe='')}"
         case "desk/home" | "desk/door":
             return f"/{language}/desk"
+        case "learn/lesson":
+            return f"/{language}/learn/{quote(params['id'], safe='')}"
+        case "learn/slides" | "learn/posters":
+            return f"/{language}/learn/kit/{page.removeprefix('learn/')}"
         case "desk/entry":
             return f"/{language}/desk/audit/{params['index']}"
         case "desk/assets" | "desk/proofs":
@@ -241,9 +285,10 @@ def serve() -> ASGIApp:
     site = create(
         *(store, detector, labels, hosts(asked.site)),
         audit=audit, names=names, key=machine.key(Path(asked.data), machine.NOTICES),
-        public=asked.site.public, replay=asked.replay, contact=asked.site.contact,
+        public=asked.site.public, replay=asked.replay, contact=asked.site.contact, exit=asked.people.exit,
         accounts=_accounts(asked, store) if asked.breach.serve else None,
-        people=_people(asked, store) if asked.breach.serve else None,
+        people=_people(asked, store) if asked.breach.serve else None, guide=guides.load(asked.people),
+        listed=_listed(asked, store, detector.register), warm=True,
     )  # fmt: skip
     return beside(site, _mounted(Path(asked.data), store)) if asked.breach.serve else site
 
@@ -268,6 +313,16 @@ def _accounts(asked: Serving, store: Store) -> Accounts:
     epochs = Epochs(data, asked.breach)
     held = shares.Shares.of(epochs, admits, partial(epochs.live, store))
     return Accounts(store, data / BREACH, held, asked.breach.country)
+
+
+def _listed(asked: Serving, store: Store, register: Register) -> Listed:
+    """What people are told of listings from, and how an owner of one shows that they are."""
+    data, people = Path(asked.data), asked.people
+    within = timedelta(hours=people.decide_hours)
+    log = machine.listings(data, store, registers.known(register), within)
+    resolve = Names(people.servers).addresses if people.servers else None
+    client = http.client(f"Khien (+{asked.site.public or asked.site.contact or 'no address'})", resolve=resolve)
+    return Listed(Outputs(log, asked.site.public), Control(machine.key(data, proofs.KEY), people.servers, client))
 
 
 def _people(asked: Serving, store: Store) -> People:

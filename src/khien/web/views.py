@@ -7,15 +7,17 @@ from statistics import median
 from typing import NamedTuple, get_args
 
 import msgspec
-import pyarrow as pa
 
-from khien import canon, schema, words
+from khien import canon, words
 from khien.breach.ranges import PUBLIC
-from khien.contracts import Detector
 from khien.errors import ObservableError
-from khien.model import Evidence, Finding, Holding, Reason, State
+from khien.model import Evidence, Finding, Holding, State
 from khien.pipeline import standing
-from khien.triage import decide, life
+from khien.pipeline.few import FEWEST as FEWEST  # for templates
+from khien.pipeline.few import few
+from khien.pipeline.telling import sentence as sentence  # for templates
+from khien.pipeline.telling import shown
+from khien.triage import decide
 from khien.web import floods
 
 MOST_BINS = 60  # bars of a chart: more are too thin to see on a telephone
@@ -79,11 +81,6 @@ def spelt_otherwise(subject: str) -> str:
     return "" if letters.isascii() else shown(letters)
 
 
-def shown(name: str) -> str:
-    """A name as people may see it: defanged, and nothing in it that is unseen or turns the writing round."""
-    return words.printable(canon.defang(name))
-
-
 def day(at: date, *, language: str) -> str:
     """A day as the language writes it: 25 Sep 2024 or 25/9/2024."""
     return f"{at.day}/{at.month}/{at.year}" if language == "vi" else f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
@@ -92,12 +89,6 @@ def day(at: date, *, language: str) -> str:
 def moment(at: datetime, *, language: str) -> str:
     """A second as the language writes it, UTC."""
     return f"{day(at, language=language)} {at.astimezone(UTC):%H:%M:%S} UTC"
-
-
-def sentence(reason: Reason, language: str) -> str:
-    """A reason for people to read; names in it are defanged."""
-    params = {key: shown(text) if key in words.NAMES else words.printable(text) for key, text in reason.params.items()}
-    return words.reason(reason.code, params, language)
 
 
 def stated(evidence: Evidence) -> dict[str, str]:
@@ -143,7 +134,6 @@ def _edges(first: date, last: date) -> Iterator[Iterator[date]]:
 
 
 NOBODY_TOLD = standing.Told()
-FEWEST = 10  # people: of fewer no number is said, as it may point at one of them
 
 
 class Leaks(msgspec.Struct, frozen=True):
@@ -171,7 +161,7 @@ def leaks(held: Sequence[Holding], told: Set[str], waited: Sequence[float]) -> L
     accounts = sum(count for each in held for number, count in each.met.items() if number in told)
     return Leaks(
         passwords=max((each.entries for each in held if each.id in ("sha1", PUBLIC.format("sha1"))), default=0),
-        accounts=None if 0 < accounts < FEWEST else accounts,
+        accounts=None if few(accounts) else accounts,
         collections=len(told),
         seconds=median(waited) if waited else None,
         of=len(waited),
@@ -234,25 +224,4 @@ def picture(
         floods=floods.tile(flooded, latest),
         told=told,
         leaks=leaks,
-    )
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What is known of one name that somebody asked about: what it imitates or resembles, and what it belongs to."""
-
-    name: str
-    found: tuple[Finding, ...]
-    known: tuple[Finding, ...]
-
-
-def answer(detector: Detector, text: str, at: datetime) -> Answer:
-    """A batch of one through a detector of names. ObservableError: there is no name in text."""
-    name = canon.domain(canon.host_of(text))
-    batch = pa.record_batch([[name], pa.nulls(1, schema.TIME)], schema=schema.NAMES)
-    found = life.findings([detector(batch.select(detector.reads.names))], source="", at=at)
-    ranked = sorted(found, key=lambda finding: -finding.score)
-    return Answer(
-        name=name,
-        found=tuple(finding for finding in ranked if not finding.suppressed),
-        known=tuple(finding for finding in ranked if finding.suppressed),
     )

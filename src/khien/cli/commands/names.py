@@ -53,23 +53,28 @@ def scan_names(inputs: tuple[str, ...], **settings: Any) -> int:
 
 
 @click.command()
-@click.argument("name", metavar="NAME_OR_URL")
+@click.argument("text", metavar="TEXT|-", callback=options.text)
+@click.option("--from", "sender", default="", callback=options.text, metavar="WHO", help="Who sent it, as shown.")
+@click.option("--about", type=click.Choice(("link", "message", "number", "payment")), help="Default: recognised.")
+@options.data
 @options.protect
-@click.option("--format", type=click.Choice(("text", "jsonl", "csv")), default="text", help="Default: text.")
+@options.text_or_jsonl
 @options.lang
-def check(name: str, protect: Path | None, format: str, language: str) -> int:
-    """Say whether one name imitates a protected brand or service, and why.
+def check(text: str, **settings: Any) -> int:
+    """Say what is known of a link, a name, a message, a number or a payment code, and what to do.
 
-    Takes a name, a URL or a mail address, also defanged. Looks at the name only, and visits nothing.
+    TEXT may be defanged; - reads standard input. Looks at the text only, visits nothing, and keeps nothing. Beside the
+    register it asks what the data directory holds, where there is one. Exit status 1: it does harm, or looks like it.
 
     \b
     Examples:
       khien check vietcombank.example.top
       khien check 'hxxps://dang-nhap[.]example[.]com/otp' --lang vi
+      khien check - --from +63912345678 < message.txt
     """
     from khien.cli import check
 
-    return check.check(name, protect, format, language)
+    return check.check(text, check.Settings(**settings))
 
 
 @click.group()

@@ -2,7 +2,20 @@
 
 import click
 
-from khien.cli.commands import breach, constituents, findings, flows, names, notices, people, run
+from khien.cli.commands import (
+    breach,
+    constituents,
+    contacts,
+    figures,
+    findings,
+    flows,
+    listings,
+    lists,
+    names,
+    notices,
+    people,
+    run,
+)
 
 
 def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
@@ -69,9 +82,18 @@ for _command in (
     names.check,
     run.run,
     run.replay,
+    run.web,
+    figures.figures,
+    figures.kit,
     findings.findings,
     breach.breach,
     constituents.constituents,
+    contacts.contacts,
+    lists.lists,
+    listings.list_,
+    listings.delist,
+    listings.listings,
+    listings.ledger,
     run.sources,
     notices.notices,
     notices.takedown,

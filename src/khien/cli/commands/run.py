@@ -74,6 +74,25 @@ def replay(data: Path | None, report: Path | None, listen: str, opened: bool, la
 
 
 @click.command()
+@click.argument("config", required=False, type=click.Path(path_type=Path))
+@options.data
+@click.option("--listen", metavar="HOST:PORT", help="Where the site is served. Default: the configuration's.")
+@options.lang
+def web(config: Path | None, data: Path | None, listen: str | None, language: str) -> int:
+    """Serve the site alone, over what a data directory holds; khien run may read sources beside it.
+
+    \b
+    Examples:
+      khien web --data ./khien-data
+      khien web khien.toml --listen 127.0.0.1:8461
+    """
+    from khien.cli import journal, run
+
+    journal.begin("text")
+    return run.web(config, data, listen, language)
+
+
+@click.command()
 @options.data
 @options.text_or_jsonl
 @options.lang

@@ -300,6 +300,11 @@ class Embedded:
             return upkeep.expire(self._database, self.disk, table, before, self._staged_paths())
 
     @translated
+    def forget(self) -> None:
+        """contracts.Store.forget"""
+        upkeep.forget(self._database)
+
+    @translated
     def sweep(self) -> int:
         """Removes what a crash left behind, and answers how many files that were: for who has just taken the lock."""
         with self._files:

@@ -114,12 +114,14 @@ def expire(database: Database, disk: Disk, table: str, before: datetime, staged:
         connection.execute("UPDATE _place SET version = version + 1")
     clear(database, disk, parts.EXPIRED + 1, staged)
     sweep(database, disk, table, staged)
-    with (
-        database.reading() as connection,
-        suppress(apsw.BusyError),
-    ):  # who reads keeps the log: no row is in it, only names
-        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    forget(database)  # who reads keeps the log: no row is in it, only names
     return expiry
+
+
+def forget(database: Database) -> None:
+    """Empties SQLite's log, where what was replaced still stands, unless somebody reads it just now."""
+    with database.reading() as connection, suppress(apsw.BusyError):
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
 
 def _all_older(file: parts.File, mine: list[parts.Part], until: int) -> frozenset[str]:

@@ -1,0 +1,193 @@
+"""What may be listed, as what, and what a listing covers: all the rules, without input or output.
+
+Invariants: harm is one of a closed list. Conduct lists, and evidence shows it; a name, an opinion or a feed's word
+never does. The narrowest unit that holds the harm is meant: a whole domain only where it was registered for harm, of
+a hacked site its URL, where many share a host their part of it. What is hacked or shared is never blocked. What is
+popular takes two people; what is official is listed only as hacked. Each listing ends. A place has one listing, whose
+id follows from it: listed again it is the same one.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, get_args
+
+import msgspec
+
+from khien import canon, words
+from khien.errors import ListingError
+from khien.model import Conduct, Harm, Listing, Unit
+from khien.names.owners import FREE, is_shared, is_suffix, registrable
+
+USUAL, LONGEST = timedelta(days=90), timedelta(days=365)  # until a listing ends
+LONGEST_NOTE = 2000  # characters
+RULES = (  # codes of what is refused; words.phrase("rule-<code>") says each
+    "opinion",  # what somebody says is no harm
+    "not-harm",  # what is none of the closed list
+    "no-conduct",  # nothing that the site does
+    "no-evidence",  # nothing that shows it
+    "name-alone",  # neither an officer's statement nor a reason beyond the name
+    "no-person",  # nobody answers for it
+    "no-expiry",  # without end, or too far off
+    "wider-than-needed",  # more than what does harm
+    "hacked-or-shared",  # more than the harmed part of what is somebody else's
+    "official",  # of a bank, an authority: their own name
+    "needs-two",  # one person decides alone
+)
+STANDS = ("listed", "contested")  # states in which a listing is told
+
+_SPEECH = re.compile(  # words for what people say: none is a harm, and whoever asks is told why
+    r"info|news|speech|propagand|opinion|critic|defam|libel|slander|insult|satir|parod|boycott|complain|protest|rumou?r"
+    r"|xuyên|phản|bôi|nói|vu khống|tin giả|tẩy|chống|chê|châm|khiếu",
+    re.IGNORECASE,
+)
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_NOTHING = hashlib.sha256().hexdigest()
+_SEEN = frozenset({"evidence-titled", "evidence-confirmed"})  # reasons that tell of the page, or that an officer looked
+_WEB = "www."
+_MOST_FOLDERS = 8  # of a page's address that are looked up
+
+
+class Known(NamedTuple):
+    """What is known of names: which list has one as popular; whose official domain one is, or is below; "" for none."""
+
+    popular: Callable[[str], str]
+    official: Callable[[str], str]
+
+
+def key(unit: Unit, value: str) -> str:
+    """The one spelling of what is listed. ObservableError: it is none of this unit."""
+    if unit == "url":
+        return canon.url(value)
+    if unit == "host":
+        return canon.host(value)
+    return canon.domain(value)
+
+
+def listing_id(unit: Unit, value: str) -> str:
+    """The id of the listing of what key spells, in hex; http and https are one place."""
+    place = value.partition("://")[2] if unit == "url" else value
+    return hashlib.sha256(f"{unit}\0{place}".encode()).hexdigest()
+
+
+def propose(unit: Unit, value: str, *, at: datetime, until: datetime | None = None, **fields: Any) -> Listing:
+    """A listing to be, of what a person pasted; fields: site, harm, conduct, reasons, note, evidence, finding.
+
+    until: 90 days on where nobody says. ObservableError: value is none of this unit.
+    """
+    spelled = key(unit, value)
+    return Listing(
+        id=listing_id(unit, spelled),
+        unit=unit,
+        value=spelled,
+        host=canon.host_of(spelled),
+        state="proposed",
+        since=at,
+        until=until or at + USUAL,
+        **fields,
+    )
+
+
+def narrowest(text: str) -> Unit:
+    """The unit that somebody means who pastes this: a page where there is a path, else a host."""
+    page = canon.url(text)
+    return "host" if page.count("/") == 3 and page.endswith("/") else "url"
+
+
+def within(url_or_host: str) -> Iterator[tuple[Unit, str]]:
+    """The units that would cover a page or a host, narrowest first, at most 12. ObservableError: it is neither.
+
+    A URL covers itself, and one that ends with a slash all below it, but for the root, which is a page like others; a
+    host itself and what people take for the same (``www.``); a domain all below it.
+    """
+    page = canon.url(url_or_host)
+    host = canon.host_of(page)
+    yield "url", page
+    folder = page
+    for _ in range(_MOST_FOLDERS):
+        folder = folder[:-1].rpartition("/")[0] + "/"
+        if folder.count("/") < 4:  # the root
+            break
+        yield "url", folder
+    yield "host", host
+    if host.startswith(_WEB):
+        yield "host", host.removeprefix(_WEB)
+    if _is_name(host):
+        yield "domain", registrable(host)
+
+
+def judge(listing: Listing, known: Known, at: datetime) -> Listing:
+    """The listing as it may stand from now on: listed, or proposed while it needs a second person.
+
+    ListingError: it may not, and which of RULES says so. ObservableError: its value is none.
+    """
+    _expect_conduct(listing)
+    spelled = key(listing.unit, listing.value)
+    host = canon.host_of(spelled)
+    if not listing.by:
+        raise refusal(listing, "no-person")
+    if not at < listing.until <= at + LONGEST:
+        raise refusal(listing, "no-expiry")
+    shared = _is_name(host) and is_shared(host)
+    site = "shared-hosting" if shared else listing.site
+    listing = msgspec.structs.replace(
+        listing, id=listing_id(listing.unit, spelled), value=spelled, host=host, site=site
+    )
+    _expect_narrow(listing)
+    official = known.official(host)
+    if official and listing.site != "hacked" and not shared:
+        raise refusal(listing, "official")
+    alone = len(set(listing.by)) < 2
+    notable = official or any(map(known.popular, _names(host)))
+    return msgspec.structs.replace(listing, state="proposed" if alone and notable else "listed")
+
+
+def _expect_conduct(listing: Listing) -> None:
+    """Conduct that does harm, that evidence shows, that somebody states."""
+    if listing.harm not in get_args(Harm):
+        raise refusal(listing, "opinion" if _SPEECH.search(listing.harm) else "not-harm")
+    if not listing.conduct or not set(listing.conduct) <= set(get_args(Conduct)):
+        raise refusal(listing, "no-conduct")
+    if not _DIGEST.fullmatch(listing.evidence) or listing.evidence == _NOTHING:
+        raise refusal(listing, "no-evidence")
+    stated = all(0 < len(text.strip()) <= LONGEST_NOTE for text in (listing.note.vi, listing.note.en))
+    seen = listing.finding and not _SEEN.isdisjoint(each.code for each in listing.reasons)
+    if not stated and not seen:
+        raise refusal(listing, "name-alone")
+
+
+def _expect_narrow(listing: Listing) -> None:
+    """The unit holds what does harm, and nothing of those who do none."""
+    host, unit, value = listing.host, listing.unit, listing.value
+    theirs = listing.site in ("hacked", "shared-hosting")
+    if theirs and (unit == "domain" or (unit == "host" and (listing.site == "hacked" or _is_everyones(host)))):
+        raise refusal(listing, "hacked-or-shared")
+    if unit == "domain" and (listing.site != "registered-for-harm" or value != registrable(value)):
+        raise refusal(listing, "wider-than-needed")
+    if unit != "url" and _is_name(host) and is_suffix(host):
+        raise refusal(listing, "wider-than-needed")
+
+
+def _is_everyones(host: str) -> bool:
+    """Whether all of a host is shared, so that only paths of it are somebody's."""
+    return host in FREE or is_suffix(host)
+
+
+def _names(host: str) -> list[str]:
+    """A host and the names above it that have the same owner."""
+    if not _is_name(host):
+        return [host]
+    labels, owner = host.split("."), registrable(host).count(".") + 1
+    return [".".join(labels[at:]) for at in range(max(1, len(labels) - owner + 1))]
+
+
+def _is_name(host: str) -> bool:
+    """Whether a canonical host is a name and no address."""
+    return ":" not in host and not host.rpartition(".")[2].isdigit()
+
+
+def refusal(listing: Listing, rule: str) -> ListingError:
+    """That a rule, one of RULES, forbids a listing."""
+    shown = canon.defang(listing.value)[:200]
+    return ListingError(rule, f"{shown} is not listed, by the rule {rule}: {words.phrase(f'rule-{rule}', 'en')}")

@@ -1,0 +1,1 @@
+"""What a message says and does: its plain form, what is personal in it, links, senders, tricks (pure)."""

@@ -1,0 +1,159 @@
+"""What a message comes to: the story it tells, the tricks it uses, why, and how sure that is.
+
+A score is the logistic of a sum: what each sign and each meeting of signs adds is in ``weights``. docs/scams.md says
+how it comes about and what it cannot do.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from khien.messages.claims import Brands, Claim, from_number
+from khien.messages.tricks import Met, Sign, Tricks
+from khien.messages.weights import BY_TERM
+from khien.model import Reason, Register
+from khien.words import STORIES
+
+LIKELY = 0.5  # a score from which a person is told that a message looks harmful
+OTHER = "other"  # a message whose tricks belong to no story
+MOST_REASONS = 6
+LONGEST_QUOTE = 80
+
+GROUPS: Mapping[str, frozenset[str]] = {  # signs that do the same, for what they come to together
+    name: frozenset(signs.split())
+    for name, signs in {
+        "pay": "wants-payment pays-person safe-account fee-first card-codes crypto borrows new-account",
+        "odd-pay": "pays-person safe-account fee-first card-codes crypto stuck overpaid new-account",
+        "secret": "wants-code wants-secret wants-identity wants-intimate",
+        "control": "wants-app takes-control",
+        "move": "moves calls-number",
+        "link": "clicks",
+        "press": "urgent deadline scarce",
+        "threat": "legal-threat cut-threat loss-threat exposes holds-images harsh debt",
+        "hide": "secrecy isolates excuse",
+        "gain": "reward benefit easy-job tasks returns",
+        "claim": "claims-police claims-state claims-bank claims-staff claims-boss new-number claims-kin brand",
+        "forceful": "wants-code wants-secret safe-account pays-person takes-control wants-app exposes holds-images"
+        " card-codes",
+        "need": "distress begging borrows romance",
+        "ordinary": "code-notice warns official-way ledger-notice thanks open-to-check no-hurry open-books everyday"
+        " asks-about formal-job",
+    }.items()
+}
+PAIRS = [
+    tuple(pair.split("+"))
+    for pair in (
+        "pay+press pay+hide pay+gain pay+claim pay+threat odd-pay+press odd-pay+hide odd-pay+gain odd-pay+claim"
+        " odd-pay+need odd-pay+threat secret+claim secret+press secret+gain secret+threat secret+hide move+gain"
+        " move+claim move+threat move+pay move+secret link+claim link+gain link+threat link+secret link+pay"
+        " control+claim control+hide control+secret need+hide need+pay"
+        " pay+ordinary secret+ordinary gain+ordinary threat+ordinary claim+hide"
+    ).split()
+]
+TRICKS_MOST = 6
+LENGTHS = (60, 110)  # words: the more there are, the more they show by accident
+
+
+class Judged(NamedTuple):
+    """What a message comes to. kind: of words.STORIES; score in [0, 1]; tricks and reasons, the heaviest first."""
+
+    kind: str
+    score: float
+    tricks: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+
+
+class Judge:
+    """Judges messages: brands for what they claim to be, tricks: the contents of ``tricks.toml``."""
+
+    def __init__(self, brands: Register, tricks: bytes) -> None:
+        self._brands, self._tricks = Brands(brands), Tricks(tricks)
+
+    def judged(self, text: str, sender: str) -> Judged:
+        """What a masked message comes to."""
+        met, claim, length = self._read(text, sender)
+        present = terms(met, claim, sender, length)
+        score = 1 / (1 + math.exp(-sum(BY_TERM.get(term, 0.0) for term in ("bias", *present))))
+        told = _heaviest(met)
+        tricks = dict.fromkeys(each.sign.trick for each in told if each.sign.trick)
+        if claim and claim.host:
+            tricks["strange-link"] = None
+        kind = _kind(told, claim)
+        return Judged(kind, score, tuple(tricks), tuple(_reasons(kind, text, told, claim, sender)))
+
+    @property
+    def signs(self) -> tuple[Sign, ...]:
+        """All signs that are looked for."""
+        return self._tricks.signs
+
+    def terms(self, text: str, sender: str) -> set[str]:
+        """What of BY_TERM holds of a masked message."""
+        met, claim, length = self._read(text, sender)
+        return terms(met, claim, sender, length)
+
+    def _read(self, text: str, sender: str) -> tuple[list[Met], Claim | None, int]:
+        words = self._tricks.plain(text)
+        return (
+            list(self._tricks.find(words)),
+            self._brands.claim(text, words, self._tricks.plain(sender)),
+            len(words.words),
+        )
+
+
+def terms(met: Iterable[Met], claim: Claim | None, sender: str, length: int) -> set[str]:
+    """The terms of a message of so many words: its signs, what it claims, how many tricks, and which of them meet."""
+    met = list(met)
+    present = {each.sign.id for each in met if not each.denied}
+    if any(each.denied and each.sign.trick for each in met):
+        present.add("denied")
+    if claim:
+        present.add("brand")
+        if claim.host:
+            present.add("mismatch")
+    groups = {name for name, signs in GROUPS.items() if signs & present}
+    used = len({each.sign.trick for each in met if each.sign.trick and not each.denied})
+    if "warns" in present:  # what a warning names, it does not do: what adds up is left out
+        return present - GROUPS["forceful"] | {f"long-{n}" for n in LENGTHS if length > n}
+    if from_number(sender) and "claim" in groups:
+        present.add("number-claims")
+    ordinary = len(GROUPS["ordinary"] & present)
+    present |= {f"tricks-{n}" for n in range(1, min(used, TRICKS_MOST) + 1)}
+    present |= {f"long-{n}" for n in LENGTHS if length > n}
+    present |= {f"ordinary-{n}" for n in (2, 3) if ordinary >= n}
+    return present | {f"{one}+{other}" for one, other in PAIRS if one in groups and other in groups}
+
+
+def _heaviest(met: Iterable[Met]) -> list[Met]:
+    """The first of each sign that is not denied, what weighs most first."""
+    first: dict[str, Met] = {}
+    for each in met:
+        if not each.denied and each.sign.id not in GROUPS["ordinary"]:
+            first.setdefault(each.sign.id, each)
+    return sorted(first.values(), key=lambda each: (-BY_TERM.get(each.sign.id, 0.0), each.first))
+
+
+def _kind(told: Iterable[Met], claim: Claim | None) -> str:
+    counted: dict[str, float] = dict.fromkeys(STORIES, 0.0)
+    for each in told:
+        for story in each.sign.stories:
+            counted[story] += 1 / len(each.sign.stories)
+    if claim and claim.brand.sector in ("bank", "wallet", "consumer-credit"):
+        counted["bank"] += 1
+    kind = max(counted, key=lambda each: counted[each])
+    return kind if counted[kind] else OTHER
+
+
+def _reasons(kind: str, text: str, told: Iterable[Met], claim: Claim | None, sender: str) -> Iterable[Reason]:
+    if claim and claim.host:
+        yield Reason(code="lure-mismatch", params={"brand": claim.brand.label, "domain": claim.host})
+    elif claim and from_number(sender):
+        yield Reason(code="lure-sender", params={"brand": claim.brand.label})
+    quoted: dict[str, Met] = {}
+    for each in told:
+        if each.sign.trick:
+            quoted.setdefault(each.sign.trick, each)
+    for trick, each in [*quoted.items()][:MOST_REASONS]:
+        said = " ".join(text[each.first : each.behind].split())
+        shown = said if len(said) <= LONGEST_QUOTE else said[: LONGEST_QUOTE - 1] + "…"
+        yield Reason(code=f"lure-{trick}", params={"said": shown, "span": f"{each.first}-{each.behind}"})
+    yield Reason(code=f"lure-story-{kind}")

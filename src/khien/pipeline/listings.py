@@ -1,0 +1,307 @@
+"""What is listed: proposed, listed, changed, objected to, taken out, each act saved with its leaf and audit entry."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from khien.audit import Act, Audit
+from khien.contracts import Store
+from khien.errors import InputError, ListingError, ObservableError, TransitionError
+from khien.listing import STANDS, Known, judge, key, listing_id, refusal, within
+from khien.model import Appeal, Leaf, Listing, ListingState, Officer, Record
+from khien.pipeline.listed import Done, Log, Said, index_of, leaf, leaf_id, public, said
+from khien.pipeline.saving import until_saved
+from khien.triage.life import KHIEN
+
+OWNER = "owner"  # under which name an objection is kept: who they are is not
+
+_BATCH = 4000  # listings saved in one
+_PAGE = 500
+_CHANGES = frozenset({"site", "harm", "conduct", "reasons", "note", "evidence", "finding", "until"})
+
+
+class Imported(NamedTuple):
+    """What came of many proposals: how many are listed, how many wait for a second person, how many were refused by
+    which rule ("value" where what they name is no page, host or domain; "listed-before" where they stand already)."""
+
+    listed: int
+    proposed: int
+    refused: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Listings:
+    """A store with its log of listings and the audit. key: the log is signed with it; decide: within which time an
+    objection is decided.
+
+    Of every act InputError: there is no such listing. TransitionError: in its state this cannot be done. ListingError:
+    a rule forbids it. CustodyError: the log is not what was signed.
+    """
+
+    store: Store
+    audit: Audit
+    key: Ed25519PrivateKey = field(repr=False)
+    known: Known
+    decide_within: timedelta = timedelta(hours=72)
+
+    @property
+    def log(self) -> Log:
+        """Who writes the log."""
+        return Log(self.key, self.audit.chance)
+
+    @property
+    def name(self) -> str:
+        """The name of the log and of its key."""
+        return self.log.name
+
+    @property
+    def verifier(self) -> str:
+        """The key as others write it down, to hold the log to it."""
+        return self.log.verifier
+
+    def list_(self, proposal: Listing, *, by: str) -> Listing:
+        """Lists what a rule allows; it is proposed, and not listed yet, while it needs a second person."""
+
+        def decided() -> Sequence[Record]:
+            at = self.audit.clock()
+            ready = self._judged(proposal, by, at)
+            ready = _again(ready, self.store.load(Listing, ready.id), at)
+            what = {"harm": ready.harm, "unit": ready.unit, "value": ready.value}
+            if ready.state == "proposed":
+                return [ready, *self.audit.entries(self.store, Act(by, "listing-proposed", ready.id, what))]
+            return self._said([ready], "listed", "", at, Act(by, "listing-listed", ready.id, what))
+
+        until_saved(self.store, decided)
+        return one(self.store, listing_id(proposal.unit, key(proposal.unit, proposal.value)))
+
+    def _judged(self, proposal: Listing, by: str, at: datetime) -> Listing:
+        asked = msgspec.structs.replace(proposal, since=at, by=(by,), appeal=None, leaves=())
+        return judge(asked, self.known, at)
+
+    def approve(self, id: str, *, by: str) -> Listing:
+        """A second person lists what one proposed."""
+
+        def decided(listing: Listing, at: datetime) -> Listing:
+            _expect_state(listing, "proposed")
+            if by in listing.by:
+                raise refusal(listing, "needs-two")
+            until = at + (listing.until - listing.since)
+            return judge(msgspec.structs.replace(listing, by=(*listing.by, by), since=at, until=until), self.known, at)
+
+        return self._move(id, decided, "listed", Act(by, "listing-approved", id), "")
+
+    def change(self, id: str, *, by: str, why: str, **fields: Any) -> Listing:
+        """Changes what a listing says: site, harm, conduct, reasons, note, evidence, finding, until. Another place is
+        another listing."""
+        if unknown := fields.keys() - _CHANGES:
+            raise InputError(f"a listing changes in {', '.join(sorted(_CHANGES))}, not in {', '.join(sorted(unknown))}")
+
+        def decided(listing: Listing, at: datetime) -> Listing:
+            _expect_state(listing, *STANDS)
+            names = tuple(dict.fromkeys((*listing.by, by)))
+            ready = judge(msgspec.structs.replace(listing, **fields, by=names), self.known, at)
+            return msgspec.structs.replace(ready, state=listing.state)
+
+        act = Act(by, "listing-changed", id, {"why": why, "fields": ", ".join(sorted(fields))})
+        return self._move(id, decided, "changed", act, why)
+
+    def remove(self, id: str, *, by: str, why: str) -> Listing:
+        """Takes a listing out, or a proposal back."""
+
+        def decided(listing: Listing, at: datetime) -> Listing:
+            _expect_state(listing, "proposed", *STANDS)
+            return _over(listing, "removed", at)
+
+        return self._move(id, decided, "removed", Act(by, "listing-removed", id, {"why": why}), why)
+
+    def contest(self, id: str, *, how: Literal["dns", "file"], why: str) -> Listing:
+        """The owner of what is listed, who proved that they are, objects."""
+
+        def decided(listing: Listing, at: datetime) -> Listing:
+            _expect_state(listing, "listed")
+            appeal = Appeal(at=at, how=how, why=why, due=at + self.decide_within)
+            return msgspec.structs.replace(listing, state="contested", appeal=appeal)
+
+        return self._move(id, decided, "contested", Act(OWNER, "listing-contested", id, {"how": how}), "")
+
+    def decide(self, id: str, keep: bool, *, by: str, why: str) -> Listing:
+        """Decides on an objection; it takes somebody who did not list it to keep it."""
+
+        def decided(listing: Listing, at: datetime) -> Listing:
+            _expect_state(listing, "contested")
+            if keep and by in listing.by:
+                raise refusal(listing, "needs-two")
+            return _over(listing, "listed" if keep else "removed", at)
+
+        done: Done = "kept" if keep else "removed"
+        return self._move(id, decided, done, Act(by, "listing-decided", id, {"outcome": done, "why": why}), why)
+
+    def expire(self) -> int:
+        """Ends what stands, or waits, longer than it may; answers how many that were."""
+        ended = 0
+        while some := self._expired():
+            ended += some
+        return ended
+
+    def _expired(self) -> int:
+        """A page of what is over."""
+        ended: list[Listing] = []
+
+        def decided() -> Sequence[Record]:
+            at = self.audit.clock()
+            first = self.store.find(Listing, order="until", limit=_PAGE, state=("proposed", *STANDS))
+            ended[:] = [_over(each, "expired", at) for each in first if each.until <= at]
+            act = Act(KHIEN, "listings-expired", params={"count": str(len(ended))})
+            return self._said(ended, "expired", "", at, act) if ended else []
+
+        until_saved(self.store, decided)
+        return len(ended)
+
+    def redact(self, index: int, *, by: str, why: str) -> Leaf:
+        """Takes text and salt out of a leaf; the log says so, and all its proofs still hold.
+
+        InputError: there is no such leaf, or nothing is left to take out.
+        """
+
+        def decided() -> Sequence[Record]:
+            found = leaf(self.store, index)
+            told = found and said(found)
+            if found is None or told is None or told.act == "redacted":
+                raise InputError(f"leaf {index} of the log holds no text that could be redacted")
+            at, left = self.audit.clock(), msgspec.structs.replace(found, text="", salt="")
+            _, records = self.log.grown(self.store, [Said(act="redacted", at=at, why=why, left=left)])
+            act = Act(by, "listing-redacted", leaf_id(index), {"why": why})
+            return [left, *records, *self.audit.entries(self.store, act)]
+
+        until_saved(self.store, decided)
+        self.store.forget()
+        found = leaf(self.store, index)
+        assert found is not None  # leaves stay
+        return found
+
+    def import_(self, many: Iterable[Listing], *, by: str) -> Imported:
+        """Lists many at once; what a rule forbids is left out, and counted."""
+        rest, listed, proposed, refused = iter(many), 0, 0, Counter[str]()
+        while some := list(islice(rest, _BATCH)):
+            come = self._imported(some, by)
+            listed, proposed = listed + come.listed, proposed + come.proposed
+            refused.update(come.refused)
+        return Imported(listed, proposed, dict(refused))
+
+    def _imported(self, some: Sequence[Listing], by: str) -> Imported:
+        come = Imported(0, 0, {})
+
+        def decided() -> Sequence[Record]:
+            nonlocal come
+            at, refused = self.audit.clock(), Counter[str]()
+            ready = self._allowed(some, by, at, refused)
+            new = [each for each in ready if each.state == "listed"]
+            waiting = [each for each in ready if each.state == "proposed"]
+            come = Imported(len(new), len(waiting), dict(refused))
+            act = Act(by, "listings-imported", params={"listed": str(come.listed), "proposed": str(come.proposed)})
+            return [*waiting, *self._said(new, "listed", "", at, act)] if ready else []
+
+        until_saved(self.store, decided)
+        return come
+
+    def _allowed(self, some: Sequence[Listing], by: str, at: datetime, refused: Counter[str]) -> list[Listing]:
+        judged: dict[str, Listing] = {}
+        for each in some:
+            try:
+                ready = self._judged(each, by, at)
+            except ListingError as error:
+                refused[error.rule] += 1
+            except ObservableError:
+                refused["value"] += 1
+            else:
+                judged[ready.id] = ready
+        kept = self.store.load(Listing, *judged)
+        stand = {id_ for id_, each in kept.items() if stands(each, at)}
+        if stand:
+            refused["listed-before"] += len(stand)
+        return [_again(each, kept, at) for id_, each in judged.items() if id_ not in stand]
+
+    def _move(self, id: str, decide: Callable[[Listing, datetime], Listing], done: Done, act: Act, why: str) -> Listing:
+        """Saves what is decided on a listing as it stands, with its leaf where it was ever listed, and with its act."""
+
+        def decided() -> Sequence[Record]:
+            at = self.audit.clock()
+            return self._said([decide(one(self.store, id), at)], done, why, at, act)
+
+        until_saved(self.store, decided)
+        return one(self.store, id)
+
+    def _said(self, now: Sequence[Listing], done: Done, why: str, at: datetime, act: Act) -> list[Record]:
+        """Listings as they stand now, the leaves that say so, and the audit entry: to be saved in one."""
+        told = [each for each in now if each.leaves or done == "listed"]  # what was never listed has no leaf
+        roles = self._roles({name for each in told for name in each.by})
+        texts = [
+            Said(act=done, at=at, why=why, listing=public(each, [roles[name] for name in each.by])) for each in told
+        ]
+        leaves, records = self.log.grown(self.store, texts) if texts else ([], [])
+        with_leaf = {
+            each.id: msgspec.structs.replace(each, leaves=(*each.leaves, index_of(leaf)))
+            for each, leaf in zip(told, leaves, strict=True)
+        }
+        return [*(with_leaf.get(each.id, each) for each in now), *records, *self.audit.entries(self.store, act)]
+
+    def _roles(self, names: Iterable[str]) -> dict[str, str]:
+        """What those who decided are here: who administers the machine need not be an officer."""
+        officers = self.store.load(Officer, *names)
+        return {name: officers[name].role if name in officers else "administrator" for name in names}
+
+
+def one(store: Store, id: str) -> Listing:
+    """A listing. InputError: there is none."""
+    found = store.load(Listing, id).get(id)
+    if found is None:
+        raise InputError(f"there is no listing {id[:64]!r}: khien listings has them")
+    return found
+
+
+def stands(listing: Listing, at: datetime) -> bool:
+    """Whether a listing is told to people at a time."""
+    return listing.state in STANDS and at < listing.until
+
+
+def standing(store: Store, at: datetime) -> Iterator[Listing]:
+    """What stands at a time, in the order of value."""
+    after = ""
+    while page := store.find(Listing, order="value", after=after, limit=_PAGE, state=STANDS):
+        yield from (each for each in page if stands(each, at))
+        after = page[-1].id
+
+
+def covering(store: Store, name_or_url: str, at: datetime) -> tuple[Listing, ...]:
+    """The listings that stand and cover a page or a host, narrowest first. ObservableError: it is neither."""
+    ids = [listing_id(unit, value) for unit, value in within(name_or_url)]
+    found = store.load(Listing, *ids)
+    return tuple(found[each] for each in dict.fromkeys(ids) if each in found and stands(found[each], at))
+
+
+def _again(ready: Listing, kept: Mapping[str, Listing], at: datetime) -> Listing:
+    """A listing with the leaves that its place has from earlier. kept: by id, what is there."""
+    before = kept.get(ready.id)
+    if before and stands(before, at):
+        raise TransitionError(f"{ready.value} is listed until {before.until:%Y-%m-%d}: change it, or remove it first")
+    return msgspec.structs.replace(ready, leaves=before.leaves) if before else ready
+
+
+def _over(listing: Listing, state: ListingState, at: datetime) -> Listing:
+    """A listing in another state; an objection to it is decided with that."""
+    appeal = listing.appeal
+    if appeal and not appeal.decided:
+        outcome = "kept" if state == "listed" else "removed"
+        appeal = msgspec.structs.replace(appeal, decided=at, outcome=outcome)
+    return msgspec.structs.replace(listing, state=state, appeal=appeal)
+
+
+def _expect_state(listing: Listing, *states: ListingState) -> None:
+    if listing.state not in states:
+        raise TransitionError(f"{listing.value} is {listing.state}: this takes one that is {' or '.join(states)}")

@@ -1,0 +1,184 @@
+"""All outputs of what stands listed, and the signed manifest by which others hold us to them.
+
+They follow from the log of listings alone: the same log gives the same octets, whichever process makes them. Their
+version is the size of the log, so that whatever changes them is said there first, an end that was due too.
+"""
+
+import gzip
+import hashlib
+import io
+import os
+import tempfile
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+from types import MappingProxyType
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from khien import ledger
+from khien.breach import fuse
+from khien.errors import UnavailableError
+from khien.formats.blocklist import AdBlock, Edition, Hosts, Json, Plain, Rpz
+from khien.ledger import Checkpoint
+from khien.model import Listing
+from khien.packed import advice
+from khien.pipeline import listed
+from khien.pipeline.listings import Listings, standing
+
+MANIFEST = "manifest"
+FILTER, RULES = "offline.filter", "offline.json"
+FALSE_POSITIVES = 1 << 16  # one in so many names that are not listed
+RULE = 32  # hex digits of a listing's id by which the offline rules name it
+
+_ENCODERS = {
+    "listings.json": Json,
+    "domains.txt": Plain,
+    "hosts.txt": Hosts,
+    "adblock.txt": AdBlock,
+    "rpz.zone": Rpz,
+}
+NAMES = (*_ENCODERS, FILTER, RULES)
+_PACKING = 6  # what gzip takes to be worth its time
+
+
+class Output(NamedTuple):
+    """A file as it is given out. packed: by gzip, once for all who ask; digest: SHA-256 of the body in hex."""
+
+    body: bytes
+    packed: bytes
+    media_type: str
+    digest: str
+
+
+class Published(NamedTuple):
+    """All outputs of one version. checkpoint: the signed note of the log they are of; until: when the first of what
+    stands ends, and they with it."""
+
+    checkpoint: str
+    version: int
+    until: datetime | None
+    files: Mapping[str, Output]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Makes them of a log when it has changed, and keeps them until it does again. home: the site's public address."""
+
+    listings: Listings
+    home: str = ""
+    _made: list[Published] = field(default_factory=list[Published], init=False, repr=False)
+    _turn: Lock = field(default_factory=Lock, init=False, repr=False)
+
+    def now(self) -> Published:
+        """The outputs of what stands now."""
+        if made := self._fresh():
+            return made
+        with self._turn:
+            made = self._fresh()
+            if made is None:
+                made = self._make()
+                self._made[:] = [made]
+            return made
+
+    def _fresh(self) -> Published | None:
+        made = next(iter(self._made), None)
+        if made is None or made.checkpoint != listed.checkpoint(self.listings.store):
+            return None
+        return made if made.until is None or self.listings.audit.clock() < made.until else None
+
+    def _make(self) -> Published:
+        """What ends is entered first; whoever lists meanwhile makes it anew."""
+        store = self.listings.store
+        while True:
+            self.listings.expire()
+            note, at = listed.checkpoint(store), self.listings.audit.clock()
+            stands = tuple(standing(store, at))
+            if note == listed.checkpoint(store):
+                break
+        tree = ledger.parse_checkpoint(ledger.parse_note(note.encode()).text) if note else None
+        last = listed.leaf(store, tree.size - 1) if tree else None
+        edition = Edition(tree.size, last.at, self.home) if tree and last else Edition(home=self.home)
+        files = dict(_files([each for each in stands if each.blocks], edition))
+        files[MANIFEST] = _output(self._manifest(tree, edition, files), "text/plain")
+        until = min((each.until for each in stands), default=None)
+        return Published(note, edition.version, until, MappingProxyType(files))
+
+    def _manifest(self, tree: Checkpoint | None, edition: Edition, files: Mapping[str, Output]) -> bytes:
+        """A signed note: of what, version, date, size and root of the log, then SHA-256 and name of each file.
+
+        Its second line begins with a word, so that nobody can take it for a checkpoint.
+        """
+        size, root = (tree.size, tree.root) if tree else (0, ledger.EMPTY)
+        lines = [
+            f"{self.listings.name}/lists",
+            f"version {edition.version}",
+            f"date {edition.at:%Y-%m-%dT%H:%M:%SZ}",
+            f"tree {size} {b64encode(root).decode()}",
+            *(f"{each.digest} {name}" for name, each in files.items()),
+        ]
+        return ledger.sign("".join(f"{line}\n" for line in lines), self.listings.name, self.listings.key)
+
+
+def _files(many: Sequence[Listing], edition: Edition) -> Iterable[tuple[str, Output]]:
+    for name, encoder in _ENCODERS.items():
+        yield name, _output(encoder(edition).encode(many), encoder.media_type)
+    yield FILTER, _output(_filter(many, edition), "application/octet-stream")
+    yield RULES, _output(_rules(many, edition), "application/json")
+
+
+def _output(body: bytes, media_type: str) -> Output:
+    return Output(body, gzip.compress(body, _PACKING, mtime=0), media_type, hashlib.sha256(body).hexdigest())
+
+
+def _filter(many: Iterable[Listing], edition: Edition) -> bytes:
+    """A fuse filter over the ids of what is listed (fuse has the format): never wrong about what is."""
+    ids = sorted(bytes.fromhex(each.id) for each in many)
+    rows = np.frombuffer(b"".join(ids), np.uint8).reshape(len(ids), -1) if ids else np.empty((0, 32), np.uint8)
+    file = io.BytesIO()
+    fuse.write(file, "sha256", 16, [rows], most=len(ids), generation=str(edition.version))
+    return file.getvalue()
+
+
+def _rules(many: Iterable[Listing], edition: Edition) -> bytes:
+    """What the filter may have met, exactly: of each listing, by how its id begins, unit, harm and end."""
+    rules = {each.id[:RULE]: (each.unit, each.harm, f"{each.until:%Y-%m-%dT%H:%M:%SZ}") for each in many}
+    whole = {
+        "version": edition.version,
+        "date": edition.at,
+        "false_positives": f"1/{FALSE_POSITIVES}",
+        "home": edition.home,
+        "rules": rules,
+    }
+    return msgspec.json.encode(whole) + b"\n"
+
+
+def write(published: Published, folder: Path) -> None:
+    """Puts all outputs into a folder, each whole or not at all, and none before all are on the disk; the manifest last.
+
+    UnavailableError: they could not be written, and what was there stays.
+    """
+    written: list[tuple[str, Path]] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, output in published.files.items():
+            handle, path = tempfile.mkstemp(dir=folder, prefix=f".{name}-")
+            written.append((path, folder / name))
+            with os.fdopen(handle, "wb") as file:
+                file.write(output.body)
+                os.fchmod(file.fileno(), 0o644)  # lists are public
+                file.flush()
+                os.fsync(file.fileno())
+        for path, place in written:
+            os.replace(path, place)
+    except OSError as error:
+        for path, _ in written:
+            with suppress(OSError):
+                os.unlink(path)
+        raise UnavailableError(f"{folder}: {advice(error)}") from error

@@ -1,0 +1,104 @@
+"""The page that people ask, and the boxes beside it for what may have leaked. Nothing of a question is kept."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+from litestar import Response, get, post
+from litestar.params import URLEncodedBody
+
+from khien import words
+from khien.errors import ObservableError
+from khien.formats.guide.records import HARMS
+from khien.model import Reason
+from khien.pipeline import asked, telling
+from khien.pipeline.asked import Answer, Asked
+from khien.web import reading
+from khien.web.pages import Ours, Spoken, html
+from khien.web.reading import Site
+from khien.web.render import policy
+
+HELPS = {"entered": HARMS["code"], "paid": HARMS["money"], "no-image": HARMS["threatened"], "no-app": HARMS["app"]}
+
+
+class Piece(NamedTuple):
+    """A piece of a message; reason: the number of the one that it was noticed for, 0 of all else."""
+
+    text: str
+    reason: int
+
+
+@get("/check", sync_to_thread=True)
+def check(site: Ours, language: Spoken) -> Response[str]:
+    """The form that asks, and the boxes for what may have leaked."""
+    return _page(site, language, Asked(""))
+
+
+@post("/check", status_code=200, sync_to_thread=False)  # so short that a thread would only cost time
+def checked(site: Ours, language: Spoken, data: URLEncodedBody[Asked]) -> Response[str]:
+    """The answer."""
+    try:
+        answer = asked.answer(data, site.judges, site.store, datetime.now(UTC))
+    except ObservableError:
+        return _page(site, language, data, status=422)
+    return _page(site, language, data, answer)
+
+
+def _page(site: Site, language: str, asked: Asked, answer: Answer | None = None, status: int = 200) -> Response[str]:
+    """The page may ask whoever else holds a share of a key under which accounts are kept."""
+    keys = site.keys() if site.keys else ()
+    shown = {
+        "held": reading.leaks(site.store) if site.keys else None,
+        "keys": msgspec.json.encode({"keys": keys}).decode(),
+        "country": site.country,
+        "asked": asked,
+        "answer": answer,
+        "telling": telling,
+        "pieces": pieces(answer.masked, answer.reasons) if answer else (),
+        "helps": HELPS,
+        "refused": status == 422,
+    }
+    page = html(site.frame.render(language, "check", {}, **shown), status)
+    others = (urlsplit(each.url) for key in keys for each in key.holders if each.url)
+    page.headers.update(policy(*sorted({f"{each.scheme}://{each.netloc}" for each in others})))
+    return page
+
+
+def warm(site: Site) -> None:
+    """Asks once in each language, so that nobody who asks first waits for what is compiled and read."""
+    for language in words.LANGUAGES:
+        asking = Asked("OTP: https://example.org", "+84 912 345 678")
+        _page(site, language, asking, asked.answer(asking, site.judges, site.store, datetime.now(UTC)))
+
+
+def pieces(text: str, reasons: Sequence[Reason]) -> tuple[Piece, ...]:
+    """A message in pieces, so that what was noticed can be marked; where two overlap, the one that begins first."""
+    return tuple(Piece(_shown(text), number) for text, number in _pieces(text, reasons) if text)
+
+
+def _pieces(text: str, reasons: Sequence[Reason]) -> Iterator[Piece]:
+    met = sorted((*span, number) for number, each in enumerate(reasons, 1) if (span := _span(text, each)))
+    at = 0
+    for begin, end, number in met:
+        if begin >= at:
+            yield Piece(text[at:begin], 0)
+            yield Piece(text[begin:end], number)
+            at = end
+    yield Piece(text[at:], 0)
+
+
+def _shown(text: str) -> str:
+    return "\n".join(map(words.printable, text.splitlines())) + "\n" * text.endswith("\n")
+
+
+def _span(text: str, reason: Reason) -> tuple[int, int] | None:
+    """Where a text holds what a reason says of it."""
+    begin, _, end = reason.params.get("span", "").partition("-")
+    if not (begin.isdecimal() and end.isdecimal()) or not int(begin) < int(end) <= len(text):
+        return None
+    return int(begin), int(end)
+
+
+ROUTES = (check, checked)

@@ -1,0 +1,75 @@
+"""What trainers take along: slides and posters, as pages to print and as PDF, with the cases of the day."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time
+from typing import Any, NamedTuple
+
+from khien import words
+from khien.app import lessons
+from khien.app.lessons import Lesson
+from khien.contracts import Store
+from khien.model import Finding, ProtectedName
+from khien.pipeline import cases
+from khien.web import paper, views
+from khien.web.render import Frame
+
+PAPERS = ("slides", "posters")
+MOST = 3  # cases of a lesson
+
+
+class Told(NamedTuple):
+    """A lesson, and what was found lately of what it tells of."""
+
+    lesson: Lesson
+    cases: tuple[Finding, ...]
+
+
+def told(store: Store, names: Mapping[str, ProtectedName], at: datetime, *, replay: bool) -> list[Told]:
+    """All lessons with their cases."""
+    found = cases.cases(store, at, replay=replay)
+    return [
+        Told(each, tuple(cases.fitting(found, names, each.sectors, each.lures, MOST))) for each in lessons.shipped()
+    ]
+
+
+def days(told: Sequence[Told]) -> tuple[date, date] | None:
+    """The first and last day of the cases; None where there is none."""
+    return cases.first_and_last([case for each in told for case in each.cases])
+
+
+def pdf(template: str, told: Sequence[Told], frame: Frame, language: str, made: date) -> bytes:
+    """Slides or posters of a day."""
+    say = lambda code, **params: words.page(code, language, **params)  # noqa: E731 - as templates have it
+    said: dict[str, Any] = {
+        "language": language,
+        "title": say(f"kit-{template}"),
+        "made": say("kit-made", day=views.day(made, language=language)),
+        "dated": say("replay") if frame.replay else "",
+        "signs": say("lesson-signs"),
+        "steps": say("lesson-steps"),
+        "cases": say("lesson-cases"),
+        "example": say("lesson-made"),
+        "foot": say("kit-foot"),
+        "lessons": [_lesson(each, frame, language) for each in told],
+    }
+    return paper.pdf(template, said, datetime.combine(made, time(), UTC))
+
+
+def _lesson(told: Told, frame: Frame, language: str) -> dict[str, Any]:
+    lesson = told.lesson
+    return {
+        "title": lesson.title.said(language),
+        "lead": lesson.lead.said(language),
+        "signs": [each.said(language) for each in lesson.signs],
+        "steps": [each.said(language) for each in lesson.steps],
+        "example": "" if told.cases else lesson.example.said(language),
+        "cases": [
+            {
+                "parts": views.parts(each.subject, each.span),
+                "about": words.page(
+                    "lesson-case", language, brand=frame.brand(each), day=views.day(each.day, language=language)
+                ),
+            }
+            for each in told.cases
+        ],
+    }

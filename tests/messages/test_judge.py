@@ -1,0 +1,136 @@
+"""What messages come to: scams of each story are likely, what only looks like them is not, and each says why."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+import pytest
+
+from khien import schema, words
+from khien.app import registers
+from khien.messages.judge import LIKELY, Judge, Judged
+from khien.messages.mask import masked
+from khien.model import Register
+
+TUNING = Path(__file__).parents[2] / "bench/messages/tuning.jsonl"
+
+
+@pytest.fixture(scope="module")
+def judge() -> Judge:
+    return registers.lure(registers.load()).judge
+
+
+def judged(judge: Judge, text: str, sender: str = "") -> Judged:
+    return judge.judged(masked(text), masked(sender))
+
+
+@pytest.mark.parametrize(
+    ("kind", "trick", "text"),
+    [
+        (
+            "authority",
+            "secrecy",
+            "Tôi là thiếu tá công an, chị có lệnh bắt, chuyển hết tiền vào tài khoản an toàn, không được tiết lộ",
+        ),
+        ("bank", "wants-secret", "em ben the tin dung ne chi, chi doc em so the voi ma otp de huy giao dich nhe"),
+        (
+            "job",
+            "reward",
+            "Tuyển cộng tác viên thả tim tại nhà, ngày kiếm 500k, kết bạn Zalo 0900000318, chỉ còn 5 suất",
+        ),
+        ("loan", "money-first", "Khoan vay cua anh da duyet, chuyen truoc 2 trieu phi bao hiem khoan vay de giai ngan"),
+        (
+            "family",
+            "claims",
+            "me oi con hu dien thoai xai tam so nay, ck con 6tr gap qua stk ban con 0000123456, dung goi nha",
+        ),
+        (
+            "blackmail",
+            "threat",
+            "I recorded you by webcam. Send 900 USD in bitcoin within 48 hours or the video goes to all your contacts",
+        ),
+        (
+            "app",
+            "wants-app",
+            "Bác cài ứng dụng theo tệp cháu gửi, bấm cho phép hết, nhập mã pin ngân hàng và quét mặt để nhận tiền",
+        ),
+    ],
+)
+def test_a_scam_is_likely_and_says_why(judge: Judge, kind: str, trick: str, text: str) -> None:
+    found = judged(judge, text)
+    assert found.score >= LIKELY
+    assert found.kind == kind
+    assert trick in found.tricks
+    assert len(found.reasons) >= 2
+    for reason in found.reasons:
+        assert words.reason(reason.code, reason.params, "vi") != words.reason(reason.code, reason.params, "en")
+        if "span" in reason.params:
+            first, behind = map(int, reason.params["span"].split("-"))
+            said = " ".join(masked(text)[first:behind].split())
+            assert said.startswith(reason.params["said"].removesuffix("…"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ma OTP cua quy khach la 123456, khong cung cap cho bat ky ai",
+        "TK 0123456789 -500,000VND luc 10:20. SD: 2,300,000VND. ND: chuyen tien an",
+        "Cảnh giác: kẻ gian giả danh công an, yêu cầu chuyển tiền vào tài khoản an toàn. Đừng làm theo.",
+        "ê cho tao mượn 500k mai lãnh lương trả nha, chiều qua nhà lấy luôn",
+        "Your verification code is 482913. Never share this code with anyone.",
+        "Điện lực thông báo lịch cắt điện ngày 12/5 từ 7h đến 11h khu vực phường 4",
+        "Mai họp phụ huynh lúc 8h, bố mẹ nhớ đi đúng giờ nhé",
+        "Reminder: rent is due on the 1st. You can pay at the office as usual.",
+        "",
+        "7",
+    ],
+)
+def test_what_is_ordinary_is_not(judge: Judge, text: str) -> None:
+    assert judged(judge, text).score < LIKELY
+
+
+def test_who_it_claims_to_be_is_held_against_its_link(judge: Judge) -> None:
+    text = "Vietcombank: tài khoản bị khoá, xác thực tại {}"
+    codes = {each.code: each.params for each in judged(judge, text.format("https://vcb-xacthuc.top/a")).reasons}
+    assert codes["lure-mismatch"] == {"brand": "Vietcombank", "domain": "vcb-xacthuc.top"}
+    own = judged(judge, text.format("https://www.vietcombank.com.vn/a"))
+    assert "lure-mismatch" not in {each.code for each in own.reasons}
+    assert "strange-link" not in own.tricks
+
+
+def test_a_bank_writes_from_no_telephone(judge: Judge) -> None:
+    codes = [each.code for each in judged(judge, "Vietcombank: thẻ bị khoá, gọi ngay", "0900 000 318").reasons]
+    assert "lure-sender" in codes
+    codes = [each.code for each in judged(judge, "Vietcombank: thẻ bị khoá, gọi ngay", "Vietcombank").reasons]
+    assert "lure-sender" not in codes
+
+
+def test_every_reason_has_its_sentences(judge: Judge) -> None:
+    tricks = {each.trick for each in judge.signs if each.trick}
+    assert {f"lure-{trick}" for trick in tricks} <= set(words.REASONS)
+    assert {story for each in judge.signs for story in each.stories} <= set(words.STORIES)
+
+
+def test_a_finding_names_no_text(judge: Judge) -> None:
+    detector = registers.lure(registers.load())
+    row = {"text": "đọc em mã OTP gấp, đừng nói với ai", "sender": None}
+    found = detector(pa.RecordBatch.from_pylist([row, {"text": None}, {"text": ""}], schema.MESSAGES)).to_pylist()
+    assert [len(each["subject"]) for each in found] == [64]
+    assert detector.judge is judge
+
+
+@pytest.mark.skipif(not TUNING.exists(), reason="the messages it was tuned on are not here")
+def test_the_messages_it_was_tuned_on(judge: Judge) -> None:
+    rows = [json.loads(line) for line in TUNING.read_text(encoding="utf-8").splitlines()]
+    likely = [judged(judge, row["text"], row["sender"]).score >= LIKELY for row in rows]
+    scams = [each for each, row in zip(likely, rows, strict=True) if row["label"] == "scam"]
+    others = [each for each, row in zip(likely, rows, strict=True) if row["label"] != "scam"]
+    assert sum(scams) / len(scams) >= 0.8
+    assert sum(others) / len(others) <= 0.02
+
+
+def test_a_judge_is_made_of_what_is_handed_over() -> None:
+    empty = msgspec.convert({"names": []}, Register)
+    found = Judge(empty, (registers.FOLDER / "tricks.toml").read_bytes()).judged("Vietcombank: đọc mã OTP", "")
+    assert "lure-mismatch" not in {each.code for each in found.reasons}
