@@ -9,8 +9,10 @@ import pytest
 
 from khien import schema, words
 from khien.app import registers
-from khien.messages.judge import LIKELY, Judge, Judged
+from khien.messages.evidence import MOST, evidence, spoken
+from khien.messages.judge import LIKELY, UNEXPLAINED, Judge, Judged
 from khien.messages.mask import masked
+from khien.messages.weights import BY_WORD
 from khien.model import Register
 
 TUNING = Path(__file__).parents[2] / "bench/messages/tuning.jsonl"
@@ -37,9 +39,13 @@ def judged(judge: Judge, text: str, sender: str = "") -> Judged:
         (
             "job",
             "reward",
-            "Tuyển cộng tác viên thả tim tại nhà, ngày kiếm 500k, kết bạn Zalo 0900000318, chỉ còn 5 suất",
+            "Tuyển cộng tác viên thả tim, ngày kiếm 500k, nạp trước 200k nhận nhiệm vụ đầu, kết bạn Zalo 0900000318",
         ),
-        ("loan", "money-first", "Khoan vay cua anh da duyet, chuyen truoc 2 trieu phi bao hiem khoan vay de giai ngan"),
+        (
+            "loan",
+            "money-first",
+            "Khoan vay da duyet, no xau cung ok, chuyen truoc 2 trieu phi bao hiem vao tai khoan ke toan de giai ngan",
+        ),
         (
             "family",
             "claims",
@@ -110,6 +116,28 @@ def test_every_reason_has_its_sentences(judge: Judge) -> None:
     tricks = {each.trick for each in judge.signs if each.trick}
     assert {f"lure-{trick}" for trick in tricks} <= set(words.REASONS)
     assert {story for each in judge.signs for story in each.stories} <= set(words.STORIES)
+
+
+def test_words_weigh_without_bound_nowhere() -> None:
+    assert evidence(BY_WORD) <= MOST
+    assert evidence(each for each in BY_WORD if BY_WORD[each] < 0) == -MOST
+    assert spoken(["doc", "ma", ".", "gap"]) == {"doc", "ma", "doc ma", "gap"}
+
+
+def test_words_alone_make_nothing_likely(judge: Judge) -> None:
+    for row in map(json.loads, TUNING.read_text(encoding="utf-8").splitlines()):
+        found = judged(judge, row["text"], row["sender"])
+        assert found.tricks or found.score <= UNEXPLAINED
+
+
+def test_names_that_lead_nowhere_are_nobodys(judge: Judge) -> None:
+    found = judged(judge, "Vietcombank: tài khoản bị khoá, xác thực tại https://vcb-xacthuc.example/a")
+    assert "lure-mismatch" not in {each.code for each in found.reasons}
+
+
+def test_no_quotation_of_an_account_that_is_ones_own(judge: Judge) -> None:
+    found = judged(judge, "tai khoan cua ban bi khoa, cap nhat vneid: tai khoan cua ban")
+    assert not {"wants-payment", "isolation", "wants-app"} & set(found.tricks)
 
 
 def test_a_finding_names_no_text(judge: Judge) -> None:

@@ -12,6 +12,7 @@ from khien.model import ProtectedName, Register
 
 FIRST = 6  # words at the beginning of a message in which it says who it is
 LONGEST = 4  # words of a name
+RESERVED = frozenset({"example", "test", "invalid", "localhost"})  # lead nowhere: RFC 2606 section 2
 
 _NUMBER = re.compile(r"<phone>|\+?\d[\d .()-]{8,}")
 
@@ -54,7 +55,10 @@ class Brands:
         return None
 
     def _official(self, host: str) -> bool:
+        """Whether a host is theirs, as far as anybody can say: names of RFC 2606 are nobody's."""
         labels = host.split(".")
+        if labels[-1] in RESERVED:
+            return True
         known = any(".".join(labels[n:]) in self._theirs for n in range(len(labels)))
         return known or host.endswith(self._reserved)
 

@@ -1,7 +1,7 @@
 """What a message comes to: the story it tells, the tricks it uses, why, and how sure that is.
 
-A score is the logistic of a sum: what each sign and each meeting of signs adds is in ``weights``. docs/scams.md says
-how it comes about and what it cannot do.
+A score is the logistic of a sum: what each sign, each meeting of signs and each word adds is in ``weights``.
+docs/scams.md says how it comes about and what it cannot do.
 """
 
 import math
@@ -9,14 +9,17 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from khien.messages.claims import Brands, Claim, from_number
+from khien.messages.evidence import evidence, spoken
+from khien.messages.plain import Plain
 from khien.messages.tricks import Met, Sign, Tricks
 from khien.messages.weights import BY_TERM
 from khien.model import Reason, Register
 from khien.words import STORIES
 
 LIKELY = 0.5  # a score from which a person is told that a message looks harmful
+UNEXPLAINED = 0.4  # the highest score of a message in which no trick is seen
 OTHER = "other"  # a message whose tricks belong to no story
-MOST_REASONS = 6
+MOST_REASONS = 5
 LONGEST_QUOTE = 80
 
 GROUPS: Mapping[str, frozenset[str]] = {  # signs that do the same, for what they come to together
@@ -37,7 +40,7 @@ GROUPS: Mapping[str, frozenset[str]] = {  # signs that do the same, for what the
         " card-codes",
         "need": "distress begging borrows romance",
         "ordinary": "code-notice warns official-way ledger-notice thanks open-to-check no-hurry open-books everyday"
-        " asks-about formal-job",
+        " asks-about formal-job reports shared-past on-the-spot asks-nothing complains small-talk",
     }.items()
 }
 PAIRS = [
@@ -51,7 +54,7 @@ PAIRS = [
     ).split()
 ]
 TRICKS_MOST = 6
-LENGTHS = (60, 110)  # words: the more there are, the more they show by accident
+LENGTHS = (15, 30, 60, 110)  # words: the more there are, the more they show by accident
 
 
 class Judged(NamedTuple):
@@ -71,13 +74,16 @@ class Judge:
 
     def judged(self, text: str, sender: str) -> Judged:
         """What a masked message comes to."""
-        met, claim, length = self._read(text, sender)
-        present = terms(met, claim, sender, length)
-        score = 1 / (1 + math.exp(-sum(BY_TERM.get(term, 0.0) for term in ("bias", *present))))
+        met, claim, words = self._read(text, sender)
+        present = terms(met, claim, sender, len(words.words))
+        odds = sum(BY_TERM.get(term, 0.0) for term in ("bias", *present)) + evidence(spoken(words.words))
+        score = 1 / (1 + math.exp(-odds))
         told = _heaviest(met)
         tricks = dict.fromkeys(each.sign.trick for each in told if each.sign.trick)
         if claim and claim.host:
             tricks["strange-link"] = None
+        if not tricks:  # words alone are no reason that anybody could be told
+            score = min(score, UNEXPLAINED)
         kind = _kind(told, claim)
         return Judged(kind, score, tuple(tricks), tuple(_reasons(kind, text, told, claim, sender)))
 
@@ -86,18 +92,14 @@ class Judge:
         """All signs that are looked for."""
         return self._tricks.signs
 
-    def terms(self, text: str, sender: str) -> set[str]:
-        """What of BY_TERM holds of a masked message."""
-        met, claim, length = self._read(text, sender)
-        return terms(met, claim, sender, length)
+    def terms(self, text: str, sender: str) -> tuple[set[str], set[str]]:
+        """What of BY_TERM holds of a masked message, and its words and pairs as in BY_WORD."""
+        met, claim, words = self._read(text, sender)
+        return terms(met, claim, sender, len(words.words)), spoken(words.words)
 
-    def _read(self, text: str, sender: str) -> tuple[list[Met], Claim | None, int]:
+    def _read(self, text: str, sender: str) -> tuple[list[Met], Claim | None, Plain]:
         words = self._tricks.plain(text)
-        return (
-            list(self._tricks.find(words)),
-            self._brands.claim(text, words, self._tricks.plain(sender)),
-            len(words.words),
-        )
+        return list(self._tricks.find(words)), self._brands.claim(text, words, self._tricks.plain(sender)), words
 
 
 def terms(met: Iterable[Met], claim: Claim | None, sender: str, length: int) -> set[str]:

@@ -31,6 +31,8 @@ _SCHEME = rf"(?:h[tx]{{2}}ps?|ftp)\s?[\[(]?:[\])]?[/\\]{{0,3}}[^\s<>\"']{{1,{LON
 _BARE = rf"(?<![\w@.-]){_LABEL}(?:{_DOT}{_LABEL}){{1,8}}(?::\d{{1,5}})?(?![\w@]){_TAIL}"
 _LINK = re.compile(rf"{_SCHEME}|{_BARE}", re.IGNORECASE)
 _HOST = re.compile(rf"{_LABEL}(?:{_DOT}{_LABEL})*", re.IGNORECASE)
+_DOTTED = re.compile(_DOT, re.IGNORECASE)
+_SCHEMED = re.compile(r"(?:h[tx]{2}ps?|ftp)\s?[\[(]?:", re.IGNORECASE)
 _BEHIND = ".,;:!?)]}>\"'…”’"  # ends a sentence, not a link
 
 
@@ -44,20 +46,22 @@ def places(text: str) -> Iterator[tuple[int, int]]:
     """Where links stand: first and behind the last character of each."""
     for met in _LINK.finditer(text):
         written = met[0].rstrip(_BEHIND)
-        if written and (_schemed(written) or _named(written)):
+        if written and (_schemed(written) or named(written)):
             yield met.start(), met.start() + len(written)
 
 
 def _schemed(written: str) -> bool:
-    return bool(re.match(r"(?:h[tx]{2}ps?|ftp)\s?[\[(]?:", written, re.IGNORECASE))
+    return bool(_SCHEMED.match(written))
 
 
-def _named(written: str) -> bool:
+def named(written: str) -> bool:
     """Whether what has no scheme is a name all the same, and not two sentences without a blank between them."""
     host = _HOST.match(written)
     if host is None:
         return False
-    labels = re.split(_DOT, host[0].lower(), flags=re.IGNORECASE)
+    labels = _DOTTED.split(host[0].lower())
+    if len(labels) < 2:
+        return False
     if labels[-1] in _ENDINGS:
         return True
     telling = written[host.end() : host.end() + 1] == "/" or "[" in host[0] or re.search(r"[\d-]", labels[-2])

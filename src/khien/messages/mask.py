@@ -7,7 +7,7 @@ everybody may call is nobody's: short codes and 1800 and 1900 numbers stay. Mask
 
 import re
 
-from khien.messages.links import places
+from khien.messages.links import named, places
 
 SHAPES = ("phone", "card", "account", "code", "address", "id", "name")
 
@@ -23,9 +23,17 @@ _APART = "".join(f"(?<!{shape}>)" for shape in SHAPES)  # a shape stands there f
 _FOUND = re.compile(
     rf"{_APART}(?:(?<![\w.+-])(?P<address>{_ADDRESS})"
     rf"|(?<!\w)(?P<wallet>{_WALLET})(?!\w)"
-    rf"|(?<![\w.,/])(?P<phone>{_PHONE})(?!\w|[.,]\d)"
+    rf"|(?<![\w.,/])(?P<phone>{_PHONE})(?!\d|[.,]\d)"
     rf"|(?<!\w)(?P<run>{_RUN})(?![\w%]))"
 )
+_DOT = r"(?:\.|\s?[\[(]\s?(?:\.|dot)\s?[\])]\s?)"
+_DISGUISED = re.compile(  # an address that is to escape programs
+    rf"(?<![\w.+-])[\w.+-]{{1,64}}\s?[\[(]\s?(?:@|at)\s?[\])]\s?[\w-]{{1,63}}(?:{_DOT}[\w-]{{1,63}}){{1,6}}", re.I
+)
+_PASSWORD = re.compile(  # what has a digit or a sign: other words behind a colon may be advice
+    r"(?<!\w)((?:mật khẩu|mat khau|mk|password|passcode|pass|pwd)\s?[:=]\s?)(?=\S{0,64}[\d!@#$%^&*])(?!<)\S{4,}", re.I
+)
+_USER = re.compile(r"([a-z]+:[/\\]{2,3})([^/\\?#]*)@", re.I)
 _MONEY = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+|[1-9]\d{0,2}(?: \d{3})+")
 _PUBLIC = re.compile(r"1[89]00[ .\-]?\d(?:[ .\-]?\d){3,5}")
 _DATE = re.compile(r"\d{1,2}[.-]\d{1,2}[.-](?:19|20)\d\d|(?:19|20)\d\d-\d\d-\d\d")
@@ -34,6 +42,11 @@ _KEYED = r"[^\d<>\n]{0,20}\Z"
 _SECRET = re.compile(
     rf"(?<!\w)(?:otp|mã|ma|code|pin|mật khẩu|mat khau|mk|pass|password|passcode|cvv|cvc|verification){_KEYED}", re.I
 )
+_SECRET_FAR = re.compile(r"(?<!\w)(?:otp|mã|code|pin|verification)[^\d<>\n]{0,44}\Z", re.I)  # of six digits
+_LETTERED = re.compile(r"(?<![\w-])[A-Z]-\Z")  # G-482913
+_SAID = re.compile(r"\s(?:is|là|la)\b[^\d<>\n]{0,20}(?<!\w)(?:otp|mã|ma|code|pin|passcode|password)(?!\w)", re.I)
+_UNIT = re.compile(r"\s?(?:đ|d\b|vn|k\b|tr|usd|[$₫€%])", re.I)
+_NAMED = re.compile(r"(?<!\w)(?:stk|số tài khoản|so tai khoan)[ :.]{0,3}\Z", re.I)
 _ACCOUNT = re.compile(
     rf"(?<!\w)(?:stk|số tài khoản|so tai khoan|tài khoản|tai khoan|tk|acc|account|acct|iban|số thẻ|so the){_KEYED}",
     re.I,
@@ -54,6 +67,7 @@ _CITY = re.compile(r"H[oồ] Ch[ií] Minh", re.I)
 
 def masked(text: str) -> str:
     """The message without what is personal in it. Linear in its length; masking twice is masking once."""
+    text = _DISGUISED.sub("<address>", text)
     parts: list[str] = []
     at = 0
     for first, behind in places(text):
@@ -63,22 +77,40 @@ def masked(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return _NAME.sub(_name, _FOUND.sub(lambda met: _shape(met, text), text))
+    given = _PASSWORD.sub(r"\1<code>", text)
+    text = _FOUND.sub(lambda met: _shape(met, given), given)
+    parts: list[str] = []
+    at = 0
+    while met := _NAME.search(text, at):
+        behind = _behind(met)
+        parts += (text[at : met.start()], met["before"] + "<name>" if behind else text[met.start() : met.start("rest")])
+        at = behind or met.start("rest")
+    return "".join((*parts, text[at:]))
 
 
-def _name(met: re.Match[str]) -> str:
-    """A family name and the names behind it, as far as they are written with capitals."""
-    given = met["rest"].split()
-    count = next((n for n, each in enumerate(given) if not each[0].isupper()), len(given))
-    if not count or _CITY.search(met[0]):
-        return met[0]
-    return " ".join((met["before"] + "<name>", *given[count:]))
+def _behind(met: re.Match[str]) -> int:
+    """Where a name ends: a family name and the names behind it, as far as they have capitals; 0 where it is none."""
+    behind = met.start("rest")
+    for each in met["rest"].split():
+        if not each[0].isupper():
+            break
+        behind += 1 + len(each)
+    return 0 if behind == met.start("rest") or _CITY.search(met[0]) else behind
 
 
 def _link(link: str) -> str:
-    """A link, its query and fragment masked: they often name whom it was sent to."""
+    """A link, its query and fragment up to the first address or long number: they often name whom it was sent to.
+
+    Of what stands before ``@`` only what looks like a host stays: that is a trick, and no user.
+    """
+    link = _USER.sub(lambda met: met[1] + _user(met[2]), link, count=1)
     head, mark, tail = re.split(r"([?#])", link, maxsplit=1) if re.search(r"[?#]", link) else (link, "", "")
-    return head + mark + re.sub(rf"{_ADDRESS}|\d{{6,}}", "<id>", tail)
+    return head + mark + re.sub(rf"(?:{_ADDRESS}|\d{{6,}}).*", "<id>", tail)
+
+
+def _user(written: str) -> str:
+    name = written.partition(":")[0]
+    return f"{name}@" if "@" not in name and named(name) else ""
 
 
 def _shape(met: re.Match[str], text: str) -> str:
@@ -90,14 +122,21 @@ def _shape(met: re.Match[str], text: str) -> str:
     if met["phone"]:
         return "<account>" if _ACCOUNT.search(before) else "<phone>"
     written = met["run"]
-    shape = _number(written, "".join(filter(str.isdigit, written)), before)
+    after = text[met.end() : met.end() + _BEFORE]
+    shape = _number(written, "".join(filter(str.isdigit, written)), before, after)
     return f"<{shape}>" if shape else written
 
 
-def _number(written: str, digits: str, before: str) -> str:
+def _number(written: str, digits: str, before: str, after: str) -> str:
     """What a number is; empty where it is nobody's: an amount, a date, a number everybody may call."""
     if len(digits) <= 8 and _SECRET.search(before):
         return "code"
+    if len(digits) <= 8 and (_LETTERED.search(before) or _SAID.match(after)):
+        return "code"
+    if len(written) == 6 and written.isdigit() and _SECRET_FAR.search(before) and not _UNIT.match(after):
+        return "code"
+    if len(digits) >= 8 and _NAMED.search(before):
+        return "account"
     if _MONEY.fullmatch(written) or _DATE.fullmatch(written) or _PUBLIC.fullmatch(written):
         return ""
     if _ID.search(before) and len(digits) >= 8:

@@ -9,11 +9,14 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from khien import words
 from khien.errors import FormatError
 
 LONGEST = 512  # characters of a code: EMVCo section 3.4
 NAPAS = "A000000727"
 
+_AMOUNT = re.compile(r"[0-9]{1,13}(?:\.[0-9]{0,2})?", re.ASCII)  # EMVCo section 4.7.7: 13 characters
+_SIGNS = {"704": "₫", "840": "$", "978": "€"}  # ISO 4217
 _HEAD = re.compile(r"[0-9]{4}", re.ASCII)
 
 BANKS = {  # acquirer's BIN, as NAPAS publishes them, to what people call the bank
@@ -70,6 +73,15 @@ def payment(text: str) -> Payment:
         purpose=more.get("08", ""),
         whole=code[-8:-4] == "6304" and _sum(code[:-4]) == code[-4:].upper(),
     )
+
+
+def money(paid: Payment, language: str) -> str:
+    """The amount as a language writes it, 5.000.000 ₫; what is no number, as it stands in the code."""
+    if not _AMOUNT.fullmatch(paid.amount):
+        return paid.amount
+    value = float(paid.amount)
+    written = words.number(value, language, 0 if value.is_integer() else 2)
+    return f"{written} {_SIGNS[paid.currency]}" if paid.currency in _SIGNS else written
 
 
 def _fields(text: str) -> Iterator[tuple[str, str]]:

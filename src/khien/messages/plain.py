@@ -42,7 +42,7 @@ _TOKEN = re.compile(
     r"|(?P<time>\d{1,2}[:h]\d{2}(?!\w)|\d{1,3} ?(?:phut|p|ph|gio|h|g|tieng|mins?|minutes?|hours?|hrs?|am|pm)(?!\w))"
     r"|(?P<days>\d{1,3} ?(?:ngay|hom|days?|tuan|weeks?|thang|months?)(?!\w))"
     r"|(?P<times>x\d{1,3}(?!\w))"
-    r"|(?P<spelled>(?:[a-z][.\-_*]){2,}[a-z](?!\w))"
+    r"|(?P<spelled>(?:[a-z][.\-_*]){2,40}[a-z](?!\w))"
     r"|(?P<number>\d[\d.,]*(?![a-z]))"
     r"|(?P<word>[a-z0-9@$]+)"
     r"|(?P<break>[!?;\n…]+|\.(?:\s|\.|\Z))"
@@ -56,7 +56,9 @@ _ENGLISH = frozenset(
 )
 _VIETNAMESE = frozenset(
     "anh em chi ban toi minh khong ko k hok hong duoc dc cua cho la va nha nhe roi r co con ma thi de vao gui da se voi"
-    " ai nay ngay den qua lam tien khi nao bi cac mot nhung trong ong quy khach a e c b ck stk moi".split()
+    " ai nay ngay den qua lam tien khi nao bi cac mot nhung trong ong quy khach a e c b ck stk moi m t vs j z"
+    " mn mk ng hnay oi ne nhen lun ik hem trc sdt tk otp bac me bo gap giup gium chua sau truoc gio tao may di cung"
+    " nhu het chuyen".split()
 ) - {"me", "so", "do", "to"}
 
 

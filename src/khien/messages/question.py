@@ -13,6 +13,7 @@ LONGEST = 5_000  # characters of a question
 
 _PAYMENT = re.compile(r"000201[0-9]{4}", re.ASCII)  # EMVCo: field 00 says 01, then comes the next field
 _MAIL = re.compile(r"(?:mailto:)?[^\s@/:]+(?:@|\[@\]|\[at\]|\(at\))[^\s@/]+", re.IGNORECASE)
+_WEB = re.compile(r"[<\"']*\s*h[tx]{2}ps?:", re.IGNORECASE)
 _APART = re.compile(r"\s?([\[({]\s?(?:\.|dot)\s?[\])}])\s?", re.IGNORECASE)  # a defanged dot, with blanks around it
 
 
@@ -42,9 +43,12 @@ def about(text: str) -> About:
 def host(link: str) -> str:
     """The host that a link leads to, as canon writes it: a name with a dot or an address; empty where there is none."""
     try:
-        met = canon.host(canon.host_of(_APART.sub(r"\1", link)))
+        written = canon.host_of(_APART.sub(r"\1", link))
+        met = canon.host(written)
     except ObservableError:
         return ""
+    if is_address(met) and ":" not in written and written.rstrip(".").count(".") != 3 and not _WEB.match(link.strip()):
+        return ""  # a browser would open it; people mean a number or a date
     return met if "." in met or ":" in met else ""
 
 

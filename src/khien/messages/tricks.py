@@ -19,7 +19,9 @@ from khien.model import Record
 
 GAPS = {"*": 3, "**": 7}
 MOST_FORMS = 512  # ways to write out one phrase
-MOST_STEPS = 600  # from one word of a message: a bound on time that no message of people reaches
+MOST_STEPS = 4_000  # from one word of a message: a bound on time that no message of people reaches
+MOST_OF_ALL = 10_000  # of a message: each word has its share, and what earlier words left
+FILLED = 8  # fillers between two words of a phrase
 BEFORE = 4  # words in which a denial reaches what follows
 
 
@@ -193,39 +195,46 @@ def _walk(
     """
     passed = [word in fillers for word in words]
     breaks = [word == BREAK for word in words]
-    count = len(words)
+    present = {name for here in ways for name, _ in here}
+    count, saved = len(words), 0
     for first, here in enumerate(ways):
-        if not any(name in root.next for name, _ in here):
+        saved += max(1, MOST_OF_ALL // count)
+        stack = [(root.next[name], behind) for name, behind in here if name in root.next]
+        if not stack or saved <= 0:
             continue
+        steps = most = min(saved, MOST_STEPS)
         seen: set[tuple[int, int]] = set()
-        told: dict[int, int] = {}
-        stack = [(root, first)]
-        while stack and len(seen) < MOST_STEPS:
+        told: dict[int, int] = {}  # to where each reaches, at the least
+        while stack and steps > 0:
             node, at = stack.pop()
+            steps -= 1
             key = (id(node), at)
             if key in seen:
                 continue
             seen.add(key)
             for number in node.ends:
-                told.setdefault(number, at)
+                told[number] = min(at, told.get(number, at))
             if at == count:
                 continue
             children = node.next
-            for name, behind in ways[at]:
-                if name in children:
-                    stack.append((children[name], behind))
-            if passed[at] and node is not root and children:
-                stack.append((node, at + 1))
+            if children and not present.isdisjoint(children):
+                for there in range(at, min(count, at + FILLED + 1)):
+                    steps -= len(ways[there])
+                    stack += [(children[name], behind) for name, behind in ways[there] if name in children]
+                    if not passed[there]:
+                        break
             for reach, after in node.gaps.items():
                 children = after.next
+                if present.isdisjoint(children):
+                    continue
                 left = reach
-                for there in range(at, count):  # what follows a gap is a word or a set
-                    for name, behind in ways[there]:
-                        if name in children:
-                            stack.append((children[name], behind))
+                for there in range(at, min(count, at + 3 * reach + 4)):  # what follows a gap is a word or a set
+                    steps -= len(ways[there])
+                    stack += [(children[name], behind) for name, behind in ways[there] if name in children]
                     left -= not passed[there]
                     if left < 0 or breaks[there]:
                         break
+        saved -= most - steps
         for number, behind in told.items():
             yield first, behind, number
 
@@ -233,17 +242,19 @@ def _walk(
 def _denied(words: list[str], ways: list[list[tuple[str, int]]], first: int, behind: int, known: _Language) -> bool:
     """Whether what stands in words[first:behind] is what the message says not to do."""
     steps = 0
-    for at in range(first - 1, -1, -1):
+    for at in range(first - 1, max(-1, first - 2 - BEFORE - FILLED), -1):
         if words[at] == BREAK or steps == BEFORE:
             return False
         here = {name for name, _ in ways[at]}
+        if here.isdisjoint(known.denials) and here.isdisjoint(known.weak):
+            steps += words[at] not in known.fillers
+            continue
         if known.compounds & {" ".join(words[max(0, at - 1) : at + 1]), " ".join(words[at : at + 2])}:
             steps += 1
             continue
         if known.denials & here:
             return not known.conditions & {*words[max(0, at - 2) : at]}
-        if known.weak & here:  # "if you do not", "do you have any?", "whoever does not will"
-            before, after = words[max(0, at - BEFORE) : at], words[behind : behind + 2 * BEFORE]
-            return not (known.conditions & {*before} or known.consequences & {*after})
-        steps += words[at] not in known.fillers
+        before, after = words[max(0, at - BEFORE) : at], words[behind : behind + 2 * BEFORE]
+        # "if you do not", "do you have any?", "whoever does not will"
+        return not (known.conditions & {*before} or known.consequences & {*after})
     return False
