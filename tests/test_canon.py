@@ -124,7 +124,7 @@ def test_any_text_has_a_host_or_an_observable_error(text: str) -> None:
 @pytest.mark.parametrize(
     ("pasted", "spelled"),
     [
-        ("hxxps://User:pw@A[.]Example:443/a/../b//%7eX?x=1#y", "https://a.example/b//~X"),
+        ("hxxps://User:pw@A[.]Example:443/a/../b//%7eX?x=1#y", "https://a.example/b/~X"),
         ("a.example", "https://a.example/"),
         ("http://a.example:8080", "http://a.example:8080/"),
         ("http://a.example:080/x/.", "http://a.example/x/"),

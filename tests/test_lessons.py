@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from khien import words
 from khien.app import lessons, registers
 from khien.model import Text
 from khien.web import quiz
@@ -29,6 +30,16 @@ def test_sentences_are_short_and_call_nothing_safe(language: str) -> None:
         assert "http" not in said
         for sentence in re.split(r"[.:?!…]\s", said):
             assert len(sentence.split()) <= LONGEST, sentence
+
+
+def test_lessons_name_pages_that_there_are() -> None:
+    """On paper there is no “this site”, and a page is called what the site calls it."""
+    there = {words.page(f"nav-{each}", language) for each in ("check", "help") for language in ("vi", "en")}
+    for text in texts():
+        for said in (text.vi, text.en):
+            assert not re.search("tra cứu|this site|của trang này|the (help|check) page", said.lower())
+            if re.search("trang Khiên|the Khiên site", said):
+                assert there & set(re.findall("“([^”]+)”", said)), said
 
 
 def test_both_languages_say_something_of_their_own() -> None:

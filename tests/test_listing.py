@@ -18,7 +18,8 @@ from khien.detectors.lookalike import Lookalike
 from khien.engines.embedded import Embedded
 from khien.errors import ListingError, ObservableError
 from khien.listing import LONGEST, RULES, Known, judge, key, listing_id, narrowest, refusal, within
-from khien.model import Conduct, Harm, Listing, Reason, Text
+from khien.model import Conduct, Harm, Listing, Reason, Text, Unit
+from khien.names.owners import registrable
 from tests.listing import AT, EVIDENCE, proposal
 
 RIGHTS = Path(__file__).parent / "data" / "rights.tsv"
@@ -93,7 +94,9 @@ def test_a_finding_that_saw_more_than_a_name_needs_no_note() -> None:
 def test_what_is_popular_takes_two_and_what_is_official_is_listed_only_as_hacked() -> None:
     page = proposal("url", "https://www.news.example/fake", site="hacked")
     assert [rule(page, KNOWN, by) for by in (("lan",), ("lan", "lan"), ("lan", "mai"))] == ["proposed"] * 2 + ["listed"]
-    assert rule(proposal("domain", "news.example"), KNOWN) == "proposed"
+    assert rule(proposal("domain", "news.example"), KNOWN, ("lan", "mai")) == "popular"
+    assert rule(proposal("url", "https://news.example/"), KNOWN, ("lan", "mai")) == "popular"
+    assert rule(proposal("url", "https://news.example/", site="hacked"), KNOWN, ("lan", "mai")) == "listed"
     assert rule(proposal("domain", "bank.example"), KNOWN, ("lan", "mai")) == "official"
     assert rule(proposal("host", "login.bank.example"), KNOWN, ("lan", "mai")) == "official"
     assert rule(proposal("host", "bank.example", site="shared-hosting"), KNOWN, ("lan", "mai")) == "official"
@@ -107,8 +110,8 @@ def test_what_is_popular_takes_two_and_what_is_official_is_listed_only_as_hacked
     [
         ("domain", "otp.example", "registered-for-harm", True),
         ("host", "login.otp.example", "unclear", True),
-        ("host", "203.0.113.9", "unclear", True),
-        ("host", "2001:DB8::9", "unclear", True),
+        ("host", "8.8.8.8", "unclear", True),
+        ("host", "2001:4860:4860::8888", "unclear", True),
         ("host", "evil.weebly.com", "registered-for-harm", False),  # shared, whatever somebody says
         ("host", "evil.blogspot.com", "unclear", False),
         ("url", "https://docs.google.com/forms/x", "shared-hosting", False),
@@ -116,11 +119,80 @@ def test_what_is_popular_takes_two_and_what_is_official_is_listed_only_as_hacked
     ],
 )
 def test_what_is_hacked_or_shared_is_listed_and_never_blocked(unit: Any, value: str, site: Any, blocks: bool) -> None:
-    listing = proposal(unit, value, site=site, by=("lan",))
+    listing = proposal(unit, value, site=site, by=("lan", "mai"))
     judged = judge(listing, NOBODY, AT)
     assert (judged.state, judged.blocks) == ("listed", blocks)
     assert judged.id == listing_id(unit, key(unit, value)) == listing.id
-    assert judged.host == canon.host_of(judged.value)
+    assert judged.host == (canon.host_of(judged.value) if unit == "url" else judged.value)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["bit.ly", "t.me", "tinyurl.com", "linktr.ee", "github.com", "www.facebook.com", "m.facebook.com", "zalo.me"],
+)
+def test_of_a_platform_only_a_page_is_listed_and_by_two(host: str) -> None:
+    """Also where no list of popular names has it."""
+    assert rule(proposal("host", host, site="unclear"), by=("lan", "mai")) == "popular"
+    assert rule(proposal("domain", registrable(host)), by=("lan", "mai")) == "popular"
+    assert rule(proposal("url", f"https://{host}/", site="unclear"), by=("lan", "mai")) == "popular"
+    page = proposal("url", f"https://{host}/otp", site="unclear")
+    assert [rule(page, by=by) for by in (("lan",), ("lan", "mai"))] == ["proposed", "listed"]
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "10.0.0.1", "192.0.2.7", "224.0.0.1", "::1", "fe80::1", "2001:db8::9"]
+)
+def test_an_address_inside_is_never_listed(address: str) -> None:
+    page = f"http://[{address}]/x" if ":" in address else f"http://{address}/x"
+    both: tuple[tuple[Unit, str], ...] = (("host", address), ("url", page))
+    for unit, value in both:
+        assert rule(proposal(unit, value, site="unclear"), by=("lan", "mai")) == "not-public"
+
+
+def test_an_address_takes_two() -> None:
+    many: tuple[tuple[Unit, str], ...] = (
+        ("host", "8.8.8.8"), ("host", "2001:4860:4860::8888"), ("url", "https://8.8.8.8/otp"),
+    )  # fmt: skip
+    for unit, value in many:
+        one = proposal(unit, value, site="unclear")
+        assert [rule(one, by=by) for by in (("lan",), ("lan", "mai"))] == ["proposed", "listed"]
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "Nói xấu Vietcombank", "Trang này nói xấu lãnh đạo", "Trang nay NOI XAU lanh dao", "Bôi nhọ ngân hàng",
+        "Xuyên tạc đường lối", "Thông tin phản động", "Chống phá nhà nước", "Vu khống giám đốc", "Đăng tin giả",
+        "dang tin gia", "Chỉ trích ngân hàng", "phe binh lanh dao", "Defames a bank", "It insults the minister",
+        "Slander of our bank", "propaganda", "The page is by a critic", "Criticises the bank", "Spreads fake news",
+        "Nói xấu ngân hàng",
+    ],
+)  # fmt: skip
+def test_a_statement_about_speech_is_refused_whatever_is_claimed_beside_it(note: str) -> None:
+    for vi, en in ((note, "Asks for codes."), ("Hỏi mã OTP.", note)):
+        for conduct in get_args(Conduct):
+            said = proposal("host", "critic.example", site="unclear", conduct=(conduct,), note=Text(vi=vi, en=en))
+            assert rule(said, by=("lan", "mai")) == "opinion"
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "Nhắn tin giả mạo ngân hàng để hỏi mã OTP", "Giả làm dịch vụ không có thật", "Trang điền sẵn thông tin giả",
+        "Gửi tin giả danh công an, đòi chuyển tiền", "Steals critical passwords", "Trang nói là của VNeID, hỏi mã",
+        "Trang chống trộm giả, phát tán mã độc", "Đòi phí theo phản ánh của khách",
+    ],
+)  # fmt: skip
+def test_a_statement_about_what_a_site_does_stands(note: str) -> None:
+    assert rule(proposal("host", "otp.example", site="unclear", note=Text.of(note))) == "listed"
+
+
+def test_who_says_that_a_site_imitates_shows_it_or_is_not_alone() -> None:
+    said = proposal("host", "otp.example", site="unclear", conduct=("imitation",))
+    assert [rule(said, by=by) for by in (("lan",), ("lan", "mai"))] == ["proposed", "listed"]
+    by_name = msgspec.structs.replace(said, finding="f", reasons=(Reason(code="combosquat"),))
+    assert rule(by_name) == "proposed"
+    assert rule(msgspec.structs.replace(by_name, reasons=(Reason(code="evidence-titled"),))) == "listed"
 
 
 def test_a_place_has_one_listing_however_it_is_pasted() -> None:
@@ -142,7 +214,7 @@ def test_units_that_cover_a_page_the_narrowest_first() -> None:
         ("domain", "otp.example"),
     ]
     assert list(within("203.0.113.9")) == [("url", "https://203.0.113.9/"), ("host", "203.0.113.9")]
-    assert len(list(within("https://otp.example/" + "a/" * 500))) <= 12
+    assert len(list(within("https://otp.example/" + "a;b/" * 400))) <= 39
 
 
 @given(st.text(max_size=80))

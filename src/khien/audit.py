@@ -197,7 +197,7 @@ def proven(store: Store, index: int, verifier: str) -> Proven | None:
     entry = store.load(Entry, entry_id(index)).get(entry_id(index))
     if entry is None or not note:
         return None
-    checkpoint = _signed(note.encode(), verifier, _TREE)
+    checkpoint = ledger.signed_checkpoint(note.encode(), verifier, _TREE)
     if index >= checkpoint.size:
         raise CustodyError(f"{entry.id} is none of the {checkpoint.size} entries that were signed")
 
@@ -232,7 +232,7 @@ def verify(entries: Iterable[Entry], tree: Tree, verifier: str, against: bytes |
 
     Answers its checkpoint. CustodyError: names the first entry that was changed, removed or reordered.
     """
-    kept = None if against is None else _signed(against, verifier, "the checkpoint that was kept")
+    kept = None if against is None else ledger.signed_checkpoint(against, verifier, "the checkpoint that was kept")
     size, frontier = 0, tuple[bytes, ...]()
     for entry in entries:
         if entry.id != entry_id(size):
@@ -273,24 +273,11 @@ def _set_back(tree: Tree) -> CustodyError:
 
 def _expect_signed(note: str, verifier: str, size: int, root: bytes, whose: str) -> None:
     """CustodyError: the checkpoint is not signed with the key, or not of a log of this size and root."""
-    signed = _signed(note.encode(), verifier, whose)
+    signed = ledger.signed_checkpoint(note.encode(), verifier, whose)
     if signed.size != size:
         raise CustodyError(f"{whose} was moved: it was signed as one of {signed.size} entries, and stands as {size}")
     if signed.root != root:
         raise CustodyError(f"{whose} was changed: it is not what was signed")
-
-
-def _signed(note: bytes, verifier: str, whose: str) -> Checkpoint:
-    name, key = ledger.parse_verifier(verifier)
-    try:
-        parsed = ledger.parse_note(note)
-        ledger.verify_note(parsed, name, key)
-        checkpoint = ledger.parse_checkpoint(parsed.text)
-    except (FormatError, CustodyError) as error:
-        raise CustodyError(f"{whose} was changed, or the key was: {error}") from error
-    if checkpoint.origin != name:
-        raise CustodyError(f"{whose} was changed: it is signed for {checkpoint.origin}")
-    return checkpoint
 
 
 def export(entries: Iterable[Entry], first: Head) -> Iterator[bytes]:

@@ -5,7 +5,7 @@ page the way browsers do, ``defang`` spells it so that nobody opens it by mistak
 """
 
 import re
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import unquote
 
 import idna
@@ -28,6 +28,8 @@ _ESCAPE = re.compile(r"%([0-9a-fA-F]{2})")
 _BARE = re.compile(r"[^\x21-\x7e]|[\"<>\\^`{|}]|%(?![0-9a-fA-F]{2})")  # what a path holds only when escaped
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]")  # RFC 3986 section 2.3
 _PORTS = {"http": "80", "https": "443"}
+_NUMBER = re.compile(r"0x([0-9a-f]*)|([0-9]+)", re.ASCII)
+_LONGEST_NUMBER = 40  # digits of a part of an address: more are more than it holds, leading zeros aside
 _UNSEEN = str.maketrans("", "", "\t\r\n")  # browsers drop them from anywhere in a URL
 
 
@@ -78,22 +80,70 @@ def host_of(text: str) -> str:
 
 def _parts(text: str) -> tuple[str, str, str]:
     """What a text begins with, up to its host; host and port; what follows. As met."""
-    if len(text) > LONGEST_TEXT:
-        raise ObservableError(f"a URL has at most {LONGEST_TEXT} characters, this text has {len(text)}")
-    rest = text.translate(_UNSEEN).strip().strip("<>\"'").strip()
-    rest = _BRACKETED.sub(lambda found: _PLAIN.get(found[1].lower(), found[1]), rest)
+    rest = _cut(text)
     start = _WEB.match(rest) or _SCHEME.match(rest) or _MAIL.match(rest)
     rest = rest[start.end() :] if start else rest.lstrip("/\\")
     authority = re.split(r"[/\\?#]", rest, maxsplit=1)[0]
     return start[0] if start else "", authority.rpartition("@")[2], rest[len(authority) :]
 
 
+def _cut(text: str) -> str:
+    """A text as a browser would take it from the address bar, no longer defanged."""
+    if len(text) > LONGEST_TEXT:
+        raise ObservableError(f"a URL has at most {LONGEST_TEXT} characters, this text has {len(text)}")
+    rest = text.translate(_UNSEEN).strip().strip("<>\"'").strip()
+    return _BRACKETED.sub(lambda found: _PLAIN.get(found[1].lower(), found[1]), rest)
+
+
 def host(text: str) -> str:
-    """The canonical host: a name as ``domain`` spells it, or an address, of IPv6 without brackets (RFC 5952)."""
+    """The canonical host: a name as ``domain`` spells it, or an address, of IPv6 without brackets (RFC 5952).
+
+    An address of IPv4 is read as browsers read it, also as one number, in hex or octal (url.spec.whatwg.org, section
+    3.5, IPv4 parser); one of IPv6 that stands for one of IPv4 is that.
+    """
     try:
-        return str(ip_address(text)) if "%" not in text else domain(text)
+        met = _ipv4(text) or (ip_address(text) if "%" not in text else None)
     except ValueError:
-        return domain(text)
+        met = None
+    if isinstance(met, IPv6Address) and met.ipv4_mapped:
+        met = met.ipv4_mapped
+    return str(met) if met else domain(text)
+
+
+def user(text: str) -> str:
+    """What stands before the ``@`` of a URL, without the password: it looks like the host and is none. Or empty."""
+    rest = _cut(text)
+    start = _WEB.match(rest)
+    authority = re.split(r"[/\\?#]", rest[start.end() :], maxsplit=1)[0] if start else ""
+    return unquote(authority.rpartition("@")[0]).partition(":")[0].strip()
+
+
+def _ipv4(text: str) -> IPv4Address | None:
+    """The address that a host is where its last label is a number; None of all else. ObservableError: it is too big."""
+    name = text.strip()
+    if len(name) > 4 * LONGEST_NAME:
+        return None
+    name = (name if name.isascii() else _mapped(name)).lower().removesuffix(".")
+    parts = name.split(".")
+    if not _NUMBER.fullmatch(parts[-1]) or len(parts) > 4:
+        return None
+    met = [_NUMBER.fullmatch(each) for each in parts]
+    if any(each is None or len(each[0]) > _LONGEST_NUMBER for each in met):
+        return None
+    try:
+        numbers = [_number(each[1], each[2]) for each in met if each]
+    except ValueError:  # an octal number with an 8
+        return None
+    *first, last = numbers
+    if any(each > 255 for each in first) or last >= 256 ** (5 - len(numbers)):
+        raise ObservableError(f"{_shown(text)} is no address: one of IPv4 has 32 bits")
+    return IPv4Address(sum(each << 8 * (3 - at) for at, each in enumerate(first)) + last)
+
+
+def _number(hexadecimal: str | None, digits: str | None) -> int:
+    if digits is None:
+        return int(hexadecimal or "0", 16)
+    return int(digits, 8 if len(digits) > 1 and digits[0] == "0" else 10)
 
 
 def url(text: str) -> str:
@@ -119,7 +169,8 @@ def url(text: str) -> str:
 
 
 def _path(path: str) -> str:
-    """RFC 3986 section 5.2.4 (no dot segments), 6.2.2.1 and 6.2.2.2 (escapes)."""
+    """RFC 3986 section 5.2.4 (no dot segments), 6.2.2.1 and 6.2.2.2 (escapes); and one slash for several, as nearly all
+    servers read them."""
 
     def unescaped(found: re.Match[str]) -> str:
         letter = chr(int(found[1], 16))
@@ -135,7 +186,7 @@ def _path(path: str) -> str:
             kept.append(each)
     if segments and segments[-1] in (".", ".."):
         kept.append("")
-    return "/" + "/".join(kept)
+    return "/" + "/".join((*filter(None, kept[:-1]), *kept[-1:]))
 
 
 def letters(name: str) -> str:

@@ -332,6 +332,20 @@ def parse_checkpoint(text: str) -> Checkpoint:
     return Checkpoint(origin, int(size), root, tuple(extension))
 
 
+def signed_checkpoint(note: bytes, verifier: str, whose: str) -> Checkpoint:
+    """The checkpoint in a note that is signed with a key. CustodyError: it is not, or is another log's."""
+    name, key = parse_verifier(verifier)
+    try:
+        parsed = parse_note(note)
+        verify_note(parsed, name, key)
+        found = parse_checkpoint(parsed.text)
+    except (FormatError, CustodyError) as error:
+        raise CustodyError(f"{whose} was changed, or the key was: {error}") from error
+    if found.origin != name:
+        raise CustodyError(f"{whose} was changed: it is signed for {found.origin}")
+    return found
+
+
 @dataclass(frozen=True)
 class Proof:
     """What shows, far from the log, that a leaf is in it: the hashes that lead to the root of a signed checkpoint.

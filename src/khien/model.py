@@ -280,6 +280,7 @@ class Constituent(Record, frozen=True, kw_only=True):
 
 Unit = Literal["url", "host", "domain"]
 SiteClass = Literal["registered-for-harm", "hacked", "shared-hosting", "unclear"]
+UNBLOCKED = frozenset[SiteClass]({"hacked", "shared-hosting"})  # its owner is warned instead
 
 
 class Subject(Record, frozen=True, kw_only=True):
@@ -617,7 +618,7 @@ class Appeal(Record, frozen=True, kw_only=True):
     why: Annotated[str, Personal("to decide on the objection", "a year after it is decided")]
     due: datetime
     decided: datetime | None = None
-    outcome: Literal["", "kept", "removed"] = ""
+    outcome: Literal["", "kept", "removed", "expired"] = ""
 
 
 class Listing(Record, frozen=True, kw_only=True):
@@ -657,8 +658,8 @@ class Listing(Record, frozen=True, kw_only=True):
 
     @property
     def blocks(self) -> bool:
-        """Whether outputs name it: what was hacked or is shared by many never is, its owner is warned instead."""
-        return self.state in ("listed", "contested") and self.site not in ("hacked", "shared-hosting")
+        """Whether outputs name it: what was hacked or is shared by many never is."""
+        return self.state in ("listed", "contested") and self.site not in UNBLOCKED
 
 
 class Leaf(Record, frozen=True, kw_only=True):

@@ -44,7 +44,10 @@ def test_a_file_is_checked_as_the_site_reads_it(folder: Path, capsys: Said) -> N
     assert run(["contacts", "check", "--plans", "help.toml"]) == 0
     (folder / "contacts.toml").write_text(guides.CONTACTS.read_text().replace('id = "bank"', 'id = "a-bank"'))
     assert run(["contacts", "check", "contacts.toml"]) == 2
-    assert "'bank' is none of the contacts" in capsys.readouterr().err
+    assert "contacts.toml: contact: none has the id 'bank', which plans name" in capsys.readouterr().err
+    (folder / "contacts.toml").write_text(guides.CONTACTS.read_text().replace("2026-11-22", "2999-01-01"))
+    assert run(["contacts", "check", "contacts.toml"]) == 2
+    assert "contacts.toml:13: contact[0].checked: is after today" in capsys.readouterr().err
     assert run(["contacts", "check", "none.toml"]) == 2
     assert "there is no such file" in capsys.readouterr().err
 

@@ -4,21 +4,24 @@ import csv
 import http.client
 import io
 import json
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import time
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from khien.app import machine
+from khien import words
+from khien.app import counting, machine
 from khien.errors import InputError
 from khien.model import Entry
 from khien.pipeline import figures
-from khien.web import halfyear
+from khien.web import halfyear, views
 from khien.words import LANGUAGES
 from tests.cli.conftest import COMMAND, REGISTER, Khien
 
@@ -65,7 +68,7 @@ def test_every_number_is_counted_and_says_how(khien: Khien) -> None:
     assert all(each["counted_vi"] and each["counted_en"] for each in rows)
     for language in LANGUAGES:
         said = khien("figures", "--lang", language).stdout
-        assert len(said.splitlines()) > len(counted)
+        assert len(said.splitlines()) > len(figures.GROUPS) + len({code for code, _ in counted})
 
 
 @pytest.mark.usefixtures("ran")
@@ -80,6 +83,7 @@ def test_a_report_holds_until_something_was_decided_otherwise(khien: Khien, tmp_
     for language in LANGUAGES:
         page = (folder / f"report-{language}.html").read_text(encoding="utf-8")
         assert f'lang="{language}"' in page
+        assert "khien-reports-" in page  # who signs it
         assert "http" not in page.replace('href="report', "")  # it is whole, and asks nobody for anything
     verify = ("figures", "--verify", "report/figures.json", "--lang", "en")
     assert khien(*verify).returncode == 0
@@ -110,7 +114,34 @@ def test_a_report_that_was_changed_is_found(khien: Khien, tmp_path: Path) -> Non
 @pytest.mark.parametrize("half", ["2026-3", "2026", "26-1", "0000-1", "²026-1", ""])
 def test_a_half_that_is_none(half: str) -> None:
     with pytest.raises(InputError, match="2026-1"):
-        halfyear.period(half)
+        counting.half(half, date(2026, 11, 22))
+
+
+def test_a_half_that_has_not_begun() -> None:
+    with pytest.raises(InputError, match="begins on 2030-01-01"):
+        counting.half("2030-1", date(2029, 12, 31))
+    assert counting.half("2030-1", date(2030, 1, 1)).last == date(2030, 6, 30)
+
+
+@pytest.mark.usefixtures("ran")
+@pytest.mark.parametrize("half", ["abc", "9999-1"])
+def test_a_half_of_which_there_is_no_report_is_one_line(khien: Khien, tmp_path: Path, half: str) -> None:
+    done = khien("figures", "report", "--half", half, "-o", "rep")
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert half in done.stderr
+    assert not (tmp_path / "rep").exists()
+
+
+@pytest.mark.parametrize(("last", "upto"), [(date(2026, 11, 21), None), (date(2026, 11, 22), date(2026, 11, 22))])
+def test_a_report_says_where_its_half_is_not_over(last: date, upto: date | None) -> None:
+    at = datetime(2026, 11, 22, 9, tzinfo=UTC)
+    counted = figures.Figures(first=date(2026, 7, 1), last=last, at=at, figures=())
+    files = halfyear.files(counted, "khien-reports-0", replay=False)
+    for language in LANGUAGES:
+        page = files[f"report-{language}.html"].decode()
+        said = words.page("halfyear-open", language, day=views.day(at.date(), language=language))
+        assert (said in page) is (upto is not None)
+        assert words.page("halfyear-by", language, key="khien-reports-0") in page
 
 
 @pytest.mark.usefixtures("ran")
@@ -132,15 +163,17 @@ def test_the_wrong_way_round(khien: Khien) -> None:
 
 @pytest.mark.usefixtures("ran")
 def test_a_kit_for_trainers(khien: Khien, tmp_path: Path) -> None:
-    done = khien("kit", "-o", "kit", "--protect", "ours.toml")
+    done = khien("kit", "-o", "kit", "--protect", "ours.toml", "--site", "https://khien.example")
     assert done.returncode == 0, done.stderr
     for language in LANGUAGES:
         for name in ("slides", "posters"):
             assert (tmp_path / "kit" / language / f"{name}.pdf").read_bytes().startswith(b"%PDF-")
             page = (tmp_path / "kit" / language / f"{name}.html").read_text(encoding="utf-8")
             assert 'href="../style.css"' in page
+            assert {"khien.example", "113", "111"} <= set(re.findall(r"[\w.]*\w", page))
             assert "saothuybank" in page  # it was confirmed
             assert "saothuybank-otp" not in page  # nobody looked at it
+    assert khien("kit", "-o", "kit", "--site", "khien.example").returncode == 2
     (tmp_path / "file").write_text("")
     assert khien("kit", "-o", "file/kit").returncode == 2
 

@@ -31,6 +31,22 @@ def test_all_lists_are_written_and_signed(
     assert "https://khien.example/vi/listings" in (folder / "domains.txt").read_text()
 
 
+def test_who_has_not_said_where_one_objects_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = tmp_path / "khien-data"
+    with machine.store(data) as store:
+        log = machine.listings(data, store, registers.known(Register(names=())))
+        at = machine.clock()
+        log.list_(listing.proposal("domain", "evil.example", at=at, until=at + timedelta(days=9)), by="lan")
+    assert run(["lists", "write", "lists", "--lang", "en"]) == 0
+    assert "khien.toml has no site.public" in capsys.readouterr().err
+    Path("khien.toml").write_text('[site]\npublic = "https://khien.example"\n')
+    assert run(["lists", "write", "lists", "--lang", "en"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_without_a_data_directory_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert run(["lists", "write", "lists"]) == 2

@@ -11,6 +11,7 @@ from khien.app import machine
 from khien.cli import main
 from khien.model import Constituent, Delivery, Hearing, Takedown
 from khien.pipeline import standing
+from tests.listing import log, proposal
 from tests.web import filled
 
 CONFIG = """\
@@ -53,6 +54,22 @@ def test_a_password_that_is_not_there_is_told_before_a_run(place: Path, capsys: 
     (place.parent / "nope").chmod(0o644)
     assert "give it the mode 0600" in said(capsys, "doctor")[1]
     (place.parent / "nope").chmod(0o600)
+    assert said(capsys, "doctor")[0] == 0
+
+
+def test_owners_of_what_is_listed_are_told_whom_to_write_to(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = place.parent / "khien.toml"
+    config.write_text(CONFIG.partition("[[channel]]")[0])
+    with machine.store(place) as store:
+        made = log(store).list_(proposal("host", "bakery.example"), by="lan")
+    status, told = said(capsys, "doctor")
+    assert status == 1
+    assert "contact is empty, and what stands listed is 1: say where owners write who object" in told
+    config.write_text(config.read_text().replace("[site]", '[site]\ncontact = "soc@khien.csirt.example"'))
+    assert said(capsys, "doctor")[0] == 0
+    config.write_text(CONFIG.partition("[[channel]]")[0])
+    with machine.store(place) as store:
+        log(store).remove(made.id, by="lan", why="a bakery")
     assert said(capsys, "doctor")[0] == 0
 
 

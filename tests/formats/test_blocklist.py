@@ -65,10 +65,16 @@ def test_encoder(name: str) -> None:
 
 
 def test_each_says_version_date_count_terms_and_where_one_objects() -> None:
-    for encoder, count in ((Plain, 4), (Hosts, 6), (AdBlock, 22), (Rpz, 6), (Json, 8)):
+    for encoder, count in ((Plain, 3), (Hosts, 6), (AdBlock, 22), (Rpz, 6), (Json, 8)):
         said = encoder(EDITION).encode(LISTED).decode()
         for each in ("42", "2026-11-22T03:00:00Z", str(count), "CC0-1.0", "https://khien.example/vi/listings"):
             assert each in said, encoder
+
+
+def test_lists_of_names_have_no_address() -> None:
+    address = msgspec.structs.replace(listing.proposal("host", "8.8.8.8", site="unclear"), state="listed", leaves=(0,))
+    taken = {each: "8.8.8.8" in text(each, listed=(address,)) for each in FORMATS}
+    assert taken == {each: each in ("listings-json", "listings-adblock") for each in FORMATS}
 
 
 # AdBlock: what a rule takes is what a listing covers, and nothing beside it.

@@ -105,6 +105,60 @@ def test_every_text_is_there_in_both_languages_and_its_sentences_are_short() -> 
                 assert max(map(len, map(str.split, re.split(r"(?<=[.!?])\s", each.said(language))))) <= 20, each
 
 
+@pytest.mark.parametrize("harm", ["money", "card", "code", "sim"])
+def test_where_minutes_decide_the_bank_comes_first(harm: str) -> None:
+    """The reviewers' man who sent 40 million saw police, ambulance, shelter and helpline first."""
+    plan = SHIPPED.plans.of(harm)
+    assert plan.lead.vi.startswith("Gọi ngân hàng ngay, bằng số in trên thẻ.")
+    brief = SHIPPED.plans.brief(plan)
+    assert brief is not None
+    assert brief.who == ("police", "ambulance")
+    for close in (False, True):
+        assert "bank" in SHIPPED.plans.steps(plan, "now", close)[0].who
+    assert SHIPPED.plans.brief(SHIPPED.plans.of("stalked")) is None
+    assert SHIPPED.plans.brief(SHIPPED.plans.of("money", young=True)) is None
+
+
+@pytest.mark.parametrize("plan", [each for each in SHIPPED.plans.plan if each.young], ids=named)
+def test_nobody_is_told_to_keep_pictures_of_who_is_under_18(plan: Plan) -> None:
+    for step in told(plan, close=False):
+        if step.part == "evidence" and plan.harm == "spread":
+            assert "Đừng chụp hay lưu ảnh" in step.vi
+            assert "screenshot" not in step.en
+
+
+@pytest.mark.parametrize(
+    ("young", "whom"), [(True, {"child-helpline", "ambulance"}), (False, {"ambulance", "police", "trusted"})]
+)
+@pytest.mark.parametrize("harm", ["threatened", "spread"])
+def test_who_wants_to_die_is_told_whom_to_call(harm: str, young: bool, whom: set[str]) -> None:
+    first = SHIPPED.plans.steps(SHIPPED.plans.of(harm, young), "now", close=False)[0]
+    assert "muốn chết" in first.vi
+    assert "want to die" in first.en
+    assert set(first.who) == whom
+
+
+def test_the_bank_is_not_asked_to_lock_out_who_gave_nothing_away() -> None:
+    text = SHIPPED.plans.letters["bank"].text
+    assert "3. Nếu tôi đã lộ mã OTP hay mật khẩu: khóa" in text.vi
+    assert "3. if I gave away a code or a password: to lock" in text.en
+
+
+def test_only_a_primary_source_counts_as_checked() -> None:
+    """The institution's own page, or law; the others are shown as not confirmed."""
+    by = {each.id: each for each in SHIPPED.contacts.contact}
+    assert {each.id for each in by.values() if each.checked} == {"police", "ambulance", "child-helpline", "stopncii"}
+    assert by["stopncii"].source.startswith(by["stopncii"].url)
+    assert SHIPPED.contacts.standing(by["take-it-down"], TODAY) == "unconfirmed"
+
+
+def test_nobody_makes_sure_of_anything_tomorrow() -> None:
+    early = date(2026, 11, 21)
+    with pytest.raises(FormatError, match=r"contact\[0\]\.checked: is after today, 2026-11-21: write the day"):
+        reading.parse_contacts(CONTACTS.encode(), "contacts.toml", early)
+    assert reading.parse_contacts(CONTACTS.encode(), "contacts.toml", TODAY) == SHIPPED.contacts
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_nobody_is_blamed_and_nothing_called_safe(language: str) -> None:
     english = r"\byou should have\b|\byour own fault\b|\bstupid\b|\bcareless\b"
@@ -135,20 +189,22 @@ def test_what_was_checked_grows_stale() -> None:
 @pytest.mark.parametrize(
     ("parse", "text", "old", "new", "said"),
     [
-        (contacts, CONTACTS, 'phone = "113"', 'phone = "l13"', "contacts.toml:10: contact[0].phone: has more than"),
-        (contacts, CONTACTS, 'en = "Police"', 'en = " "', "contacts.toml:9: contact[0].label.en: is empty"),
+        (contacts, CONTACTS, 'phone = "113"', 'phone = "l13"', "contacts.toml:11: contact[0].phone: has more than"),
+        (contacts, CONTACTS, 'en = "Police"', 'en = " "', "contacts.toml:10: contact[0].label.en: is empty"),
         (contacts, CONTACTS, 'id = "bank"', 'id = "police"', "contact[4].id: is given to two"),
         (contacts, CONTACTS, 'id = "bank"', 'id = "Bank 1"', "contact[4].id: is no id"),
-        (contacts, CONTACTS, "https://stopncii.org/", "javascript:alert(1)", ".url: is no https:// address"),
+        (contacts, CONTACTS, "https://stopncii.org/", "javascript:alert(1)", ".url: write an address that begins with https://"),
         (contacts, CONTACTS, "stale_after = 180", "stale_after = 0", "stale_after: is no number of days"),
         (contacts, CONTACTS, "stale_after", "old_after", "old_after: there is no such field"),
         (contacts, CONTACTS, "checked = 2026-11-22", 'checked = "soon"', "contact[0].checked"),
-        (contacts, CONTACTS, 'source = "https://www', '#source = "https://www', "contact[0].checked: says when, but"),
+        (contacts, CONTACTS, 'source = "https://dan', '#source = "https://dan', "contact[0].checked: says when, but"),
         (contacts, "stale_after = 9", "", "", "contact: nobody to turn to"),
         (contacts, "contact = 1", "", "", "contact: Expected `array`"),
         (contacts, "[[contact]", "", "", "no valid TOML"),
         (plans, PLANS, 'who = ["bank"]', 'who = ["bonk"]', ".who[0]: 'bonk' is none of the contacts"),
         (plans, PLANS, 'letter = "bank"', 'letter = "bonk"', ".letter: there is no such letter: adult,"),
+        (plans, PLANS, 'who = ["police", "ambulance"]', "", "around.brief: names nobody to turn to"),
+        (plans, PLANS, 'who = ["police", "ambulance"]', 'who = ["bonk"]', "around.brief.who[0]: 'bonk' is none of"),
         (plans, PLANS, 'who = ["trusted"]', "", "around.end: no step names anybody to turn to"),
         (plans, PLANS, 'harm = "card"', 'harm = "money"', "plan[1].harm: has two plans"),
         (plans, PLANS, 'harm = "card"', 'harm = "war"', "plan[1].harm: there is no such harm: money,"),

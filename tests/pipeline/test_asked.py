@@ -18,7 +18,7 @@ from khien.errors import FormatError, ObservableError
 from khien.listing import propose
 from khien.messages import numbers, question
 from khien.messages.links import MOST
-from khien.messages.payment import payment
+from khien.messages.payment import money, payment
 from khien.model import Finding, Listing, Reason, Register, Text
 from khien.pipeline import asked, telling
 from khien.pipeline.asked import Answer, Asked
@@ -175,6 +175,21 @@ def test_whom_a_code_would_pay() -> None:
     assert (elsewhere.bank, elsewhere.account, elsewhere.name, elsewhere.whole) == ("", "", "SHOP", True)
 
 
+@pytest.mark.parametrize(
+    ("amount", "currency", "written"),
+    [
+        ("5000000", "704", "5.000.000 ₫"),
+        ("5000000.00", "704", "5.000.000 ₫"),
+        ("10.25", "840", "10,25 $"),
+        ("10", "", "10"),
+        ("mười", "704", "mười"),
+    ],
+)
+def test_an_amount_is_written_as_money(amount: str, currency: str, written: str) -> None:
+    paid = payment(code(("54", amount), *([("53", currency)] if currency else ())))
+    assert money(paid, "vi") == written
+
+
 @given(st.text(max_size=600) | st.text("0123456789", max_size=600).map("000201".__add__))
 def test_a_code_is_read_or_refused(text: str) -> None:
     with suppress(FormatError):
@@ -256,6 +271,15 @@ def test_a_page_that_is_listed_leaves_the_rest_of_its_host_alone(judges: Judges,
     assert ask("https://blog.example/good", judges, store).verdict == "nothing"
 
 
+def test_what_is_listed_on_a_platform_of_many_is_answered(judges: Judges, store: Embedded) -> None:
+    """No list blocks it; yet whoever asks about that very host is told."""
+    store.save(listed("nhan-qua-otp.pages.dev", site="shared-hosting"))
+    answer = ask("https://nhan-qua-otp.pages.dev/", judges, store)
+    assert (answer.verdict, answer.sure) == ("harmful", "sure")
+    for neighbour in ("https://tiem-banh.pages.dev/", "https://pages.dev/"):
+        assert ask(neighbour, judges, store).verdict == "nothing"
+
+
 def test_a_name_belongs_to_its_owner_until_it_is_hacked(judges: Judges, store: Embedded) -> None:
     answer = ask(f"https://{OFFICIAL}/", judges, store)
     assert (answer.verdict, answer.sure) == ("belongs", "sure")
@@ -264,6 +288,8 @@ def test_a_name_belongs_to_its_owner_until_it_is_hacked(judges: Judges, store: E
     hacked = ask(f"https://{OFFICIAL}/tin/gia", judges, store)
     assert hacked.verdict == "harmful"
     assert "asked-hacked-of" in codes(hacked)
+    for answer in (hacked, ask(f"Chào chị, xem https://{OFFICIAL}/tin/gia nhé", judges, store)):
+        assert answer.advice == ("hacked", "ask-owner", "entered", "paid", "tell-owner")  # not: go to the real site
 
 
 def test_what_officers_decided_counts(judges: Judges, store: Embedded) -> None:
@@ -292,12 +318,112 @@ def test_a_message_is_as_bad_as_its_worst_link(judges: Judges, store: Embedded) 
 
 
 def test_what_to_do_follows_the_story(judges: Judges) -> None:
-    assert set(asked.AGAINST) <= {*words.STORIES, *(each.removeprefix("lure-") for each in words.REASONS)}
+    assert set(asked.AGAINST) == set(words.STORIES)
+    assert set(asked.TRICKS) <= {each.removeprefix("lure-") for each in words.REASONS}
     text = "Cong an thanh pho thong bao ong ba co lenh bat, chuyen tien vao tai khoan an toan, khong noi voi ai"
     answer = ask(text, judges, None)
     assert (answer.verdict, answer.about) == ("looks-harmful", "message")
     assert answer.advice[0] == "no-arrest"
     assert "not-open" not in answer.advice  # there is nothing to open
+
+
+class Telling:
+    """A detector that finds one story in every message; an empty one: nothing in any."""
+
+    def __init__(self, story: str, score: float = 0.7, tricks: tuple[str, ...] = ("wants-secret", "threat")) -> None:
+        self.story, self.score, self.tricks = story, score, tricks
+
+    def __call__(self, _: pa.RecordBatch) -> pa.RecordBatch:
+        if not self.story:
+            return pa.RecordBatch.from_pylist([], schema.FINDINGS)
+        quoted = [{"code": f"lure-{each}", "params": [("said", "x"), ("span", "0-1")]} for each in self.tricks]
+        found = {
+            "id": schema.finding_id("lure", "message", "ab", self.story),
+            "detector": "lure",
+            "kind": "message",
+            "subject": "ab",
+            "claim": self.story,
+            "score": self.score,
+            "techniques": self.tricks,
+            "suppressed": False,
+            "reasons": [*quoted, {"code": f"lure-story-{self.story}", "params": []}],
+        }
+        return pa.RecordBatch.from_pylist([found], schema.FINDINGS)
+
+
+def telling_of(judges: Judges, story: str, **fields: Any) -> Judges:
+    """The same, with another detector of messages."""
+    detector: Any = Telling(story, **fields)
+    return Judges(judges.names, detector, judges.protected)
+
+
+@pytest.mark.parametrize("story", words.STORIES)
+@pytest.mark.parametrize("text", ["Chào bạn nhé", "Chào bạn, xem quiet.example nhé", f"Chào bạn, xem {IMITATION} nhé"])
+def test_every_story_has_advice_of_its_own_and_not_too_much(judges: Judges, story: str, text: str) -> None:
+    answer = ask(text, telling_of(judges, story), None)
+    assert answer.verdict == "looks-harmful"
+    assert len(answer.advice) <= asked.MOST_ADVICE
+    assert set(answer.advice) & set(asked.AGAINST[story][:2])
+    assert len(answer.reasons) <= 5
+    assert f"lure-story-{story}" in codes(answer)
+    if IMITATION in text:
+        assert "not-open" in answer.advice
+    assert answer.advice != ask(text, telling_of(judges, "charity"), None).advice or story == "charity"
+
+
+def test_who_is_threatened_with_pictures_is_told_what_is_for_them(judges: Judges) -> None:
+    answer = ask("Tao gửi ảnh cho cả trường coi", telling_of(judges, "blackmail"), None)
+    assert answer.advice == ("not-fault", "no-image", "young", "call-now", "keep")
+    said = " ".join(telling.told(answer).advice["vi"])
+    assert said.startswith("Không phải lỗi của bạn.")
+    assert "111" in said
+    assert "113" in said
+    for other in ("trang thật", "mật khẩu", "ngân hàng", "Đừng trả lời"):
+        assert other not in said
+    maybe = ask("Tao gửi ảnh cho cả trường coi", telling_of(judges, "blackmail", score=0.3), None)
+    assert maybe.verdict == "nothing"
+    assert {"no-image", "young"} <= set(maybe.advice)
+    assert "own-way" not in maybe.advice
+
+
+def test_at_most_five_reasons_and_the_strongest_first(judges: Judges) -> None:
+    tricks = ("wants-secret", "threat", "urgency", "secrecy", "reward", "claims")
+    several = f"Xem {IMITATION} hoặc vneid-dangky.example.top hoặc momo-otp.example.top nhé"
+    answer = ask(several, telling_of(judges, "bank", tricks=tricks), None, "+63 912 345 6789")
+    assert len(answer.reasons) == 5
+    assert [answer.reasons[0].code, answer.reasons[-1].code] == ["asked-link-bad", "lure-story-bank"]
+    assert all(len(each.reasons) <= 5 for each in answer.links)
+
+
+def test_a_name_beside_a_site_of_somebody_else_is_a_reason(judges: Judges) -> None:
+    silent = telling_of(judges, "")
+    answer = ask("Theo dõi tin của Vietcombank tại quiet.example", silent, None)
+    (reason,) = (each for each in answer.reasons if each.code == "asked-names-other")
+    assert reason.params == {"brand": "Vietcombank", "domain": "quiet.example"}
+    assert "asked-links-quiet" not in codes(answer)
+    assert "quiet[.]example" in telling.sentence(reason, "vi")
+    for text in (
+        f"Theo dõi tin của Vietcombank tại {OFFICIAL}",
+        "Theo dõi tin của bác Tư tại quiet.example",
+        "Theo dõi Vietcombank tại baochinhphu.gov.vn",
+        "Xem vietcombank.quiet.example",
+    ):
+        assert "asked-names-other" not in codes(ask(text, silent, None)), text
+
+
+def test_who_judged_is_said_of_each_answer(judges: Judges, store: Embedded) -> None:
+    likely = ask(f"https://{IMITATION}/login", judges, store)
+    assert (likely.sure, telling.certainty(likely, "en")) == ("likely", words.phrase("asked-likely", "en"))
+    rows = pa.record_batch([[OFFICIAL], pa.nulls(1, schema.TIME)], schema=schema.NAMES)
+    (found,) = life.findings([judges.names(rows)], source="", at=AT)
+    store.save(_confirmed(found))
+    for text in (OFFICIAL, f"Xem {OFFICIAL} nhé"):
+        seen = ask(text, judges, store)
+        assert telling.certainty(seen, "en") == words.phrase("asked-likely-officer", "en")
+    rows = pa.record_batch([[IMITATION], pa.nulls(1, schema.TIME)], schema=schema.NAMES)
+    (found,) = life.findings([judges.names(rows)], source="", at=AT)
+    store.save(life.move(found, life.DISMISS, by="lan", at=AT))
+    assert telling.certainty(ask(IMITATION, judges, store), "en") == words.phrase("asked-unsure-officer", "en")
 
 
 def test_what_is_quoted_is_defanged() -> None:
@@ -351,7 +477,11 @@ def test_of_a_payment_it_is_said_who_is_paid(judges: Judges, store: Embedded) ->
     answer = ask(PAYS, judges, store)
     assert (answer.verdict, answer.about) == ("nothing", "payment")
     assert "0123456789012 at Vietcombank" in telling.told(answer).reasons["en"][0]
-    assert "asked-pay-broken" in codes(ask(PAYS[:-4] + "0000", judges, store))
+    assert "500.000 ₫" in " ".join(telling.told(answer).reasons["vi"])
+    assert "500,000 ₫" in " ".join(telling.told(answer).reasons["en"])
+    broken = ask(PAYS[:-4] + "0000", judges, store)
+    assert (broken.verdict, broken.reasons[0].code) == ("looks-harmful", "asked-pay-broken")
+    assert telling.told(broken).advice["vi"][0].startswith("Đừng thanh toán")
     with pytest.raises(ObservableError):
         ask(PAYS[:40], judges, store)
 

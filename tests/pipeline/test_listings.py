@@ -12,14 +12,16 @@ import pytest
 
 from khien import audit, ledger
 from khien.app import machine
+from khien.ct import tree
 from khien.errors import CustodyError, FormatError, InputError, ListingError, TransitionError
 from khien.ledger import Checkpoint
 from khien.listing import Known
-from khien.model import Entry, Leaf, Listing, Officer, Text, Tile
+from khien.model import Entry, Finding, Leaf, Listing, Officer, Reason, Text, Tile
 from khien.pipeline import held, listed, mirror
 from khien.pipeline.held import State
 from khien.pipeline.listings import Listings, covering, standing
 from khien.pipeline.mirror import Mirror
+from khien.pipeline.outputs import Outputs
 from khien.stores.embedded.store import Embedded
 from tests.listing import AT, log, proposal
 
@@ -72,9 +74,9 @@ def test_what_is_listed_covers_what_is_below_it_and_is_gone_when_it_is_taken_out
 
 def test_the_log_names_no_officer_and_the_audit_does(listings: Listings) -> None:
     listings.store.save(Officer(id="mai", label="Mai", role="approver"))
-    made = listings.list_(proposal("host", "www.news.example", site="unclear"), by="lan")
+    made = listings.list_(proposal("url", "https://www.news.example/otp", site="unclear"), by="lan")
     assert (made.state, made.leaves, acts(listings)) == ("proposed", (), [])
-    assert covering(listings.store, "www.news.example", AT) == ()
+    assert covering(listings.store, "https://www.news.example/otp", AT) == ()
     with pytest.raises(ListingError) as refused:
         listings.approve(made.id, by="lan")
     assert refused.value.rule == "needs-two"
@@ -94,7 +96,7 @@ def test_the_log_names_no_officer_and_the_audit_does(listings: Listings) -> None
 
 
 def test_a_proposal_that_is_taken_back_was_never_in_the_log(listings: Listings) -> None:
-    made = listings.list_(proposal("host", "news.example", site="unclear"), by="lan")
+    made = listings.list_(proposal("url", "https://news.example/otp", site="unclear"), by="lan")
     assert listings.remove(made.id, by="lan", why="a mistake").state == "removed"
     assert listed.checkpoint(listings.store) == ""
     assert held.verify(listings.store, listings.verifier).size == 0
@@ -136,16 +138,41 @@ def test_an_objection_is_decided_by_somebody_else(listings: Listings) -> None:
 def test_what_is_over_ends(listings: Listings) -> None:
     made = listings.list_(SITE, by="lan")
     listings.contest(made.id, how="dns", why="")
-    listings.list_(proposal("host", "news.example", site="unclear", until=AT + DAY), by="lan")
+    listings.list_(proposal("url", "https://news.example/otp", site="unclear", until=AT + DAY), by="lan")
     listings.list_(proposal("host", "long.example", site="unclear", until=AT + 90 * DAY), by="lan")
     later = at(listings, made.until)
     assert covering(listings.store, SITE.value, made.until) == ()
     assert [later.expire(), later.expire(), listings.expire()] == [2, 0, 0]
     ended = listings.store.load(Listing, made.id)[made.id]
-    assert (ended.state, ended.appeal and ended.appeal.outcome) == ("expired", "removed")
+    assert (ended.state, ended.appeal and ended.appeal.outcome) == ("expired", "expired")
     assert [each.value for each in standing(listings.store, made.until)] == ["long.example"]
     assert acts(listings) == ["listed", "contested", "listed", "expired"]
     held.verify(listings.store, listings.verifier)
+
+
+def test_the_tally_keeps_what_was_wrong_when_its_place_is_listed_again(listings: Listings) -> None:
+    """What the record says last is not what was done: that stands in the log alone."""
+    count = listed.Tally()
+    made = listings.list_(SITE, by="lan")
+    listings.contest(made.id, how="dns", why="this is my shop")
+    assert count(listings.store) == {"listed": 1, "contested": 1}
+    listings.decide(made.id, False, by="mai", why="a shop it is")
+    assert listings.list_(SITE, by="nga").state == "proposed"
+    listings.approve(made.id, by="hoa")
+    told = {"listed": 2, "contested": 1, "removed": 1, "appeal-removed": 1}
+    assert count(listings.store) == told, "read on from where it was read last"
+    assert listed.Tally()(listings.store) == told, "and from the beginning"
+    listings.remove(made.id, by="lan", why="the host is empty")
+    assert count(listings.store)["appeal-removed"] == 1, "nobody objected to this one"
+
+
+def test_what_ended_while_it_was_contested_was_not_wrong(listings: Listings) -> None:
+    made = listings.list_(SITE, by="lan")
+    listings.contest(made.id, how="dns", why="")
+    at(listings, made.until).expire()
+    assert listed.Tally()(listings.store) == {"listed": 1, "contested": 1, "expired": 1}
+    ended = listings.store.load(Listing, made.id)[made.id]
+    assert (ended.appeal and ended.appeal.outcome) == "expired"
 
 
 def test_many_are_listed_at_once_and_what_is_forbidden_is_counted(listings: Listings) -> None:
@@ -154,7 +181,7 @@ def test_many_are_listed_at_once_and_what_is_forbidden_is_counted(listings: List
         *(proposal("host", f"otp{n}.example", site="unclear") for n in range(5)),
         SITE,
         proposal("host", "otp1.example", site="unclear"),
-        proposal("host", "news.example", site="unclear"),
+        proposal("url", "https://news.example/otp", site="unclear"),
         proposal("host", "critic.example", harm="disinformation"),
         msgspec.structs.replace(SITE, value="not a name"),
     ]
@@ -195,6 +222,78 @@ def test_what_is_redacted_is_in_no_byte_that_is_kept_and_all_proofs_hold(listing
             listings.redact(index, by="mai", why="again")
 
 
+def test_a_name_in_the_last_leaf_is_in_no_output_and_no_record_once_it_is_redacted(
+    listings: Listings, tmp_path: Path
+) -> None:
+    note = Text.of("calls Trần Thị Bích a thief")
+    made = listings.list_(proposal("host", "otp.example", note=note), by="lan")
+    outputs = Outputs(listings)
+    assert "Bích" in json_of(outputs)
+    with pytest.raises(TransitionError, match="change or remove it first"):
+        listings.redact(made.leaves[-1], by="mai", why="it named a person")
+    gone = listings.remove(made.id, by="lan", why="it named a person")
+    listings.redact(gone.leaves[-1], by="mai", why="it named a person")
+    assert "Bích" not in json_of(outputs)
+    kept = listings.store.load(Listing, made.id)[made.id]
+    assert (kept.state, kept.note) == ("removed", Text(vi="", en=""))
+    assert not found_in(tmp_path, "Trần Thị Bích".encode())
+    held.verify(listings.store, listings.verifier)
+
+
+def json_of(outputs: Outputs) -> str:
+    return outputs.now().files["listings.json"].body.decode()
+
+
+def test_what_is_taken_out_and_redacted_leaves_no_word_behind(listings: Listings, tmp_path: Path) -> None:
+    """Neither in the log nor in the listing, and why it was done is not in the audit either."""
+    named = "Trần Thị Bích"
+    made = listings.list_(proposal("host", "otp.example", site="unclear", note=Text.of(f"{named} hỏi mã")), by="lan")
+    listings.change(made.id, by="lan", why=f"{named} called", site="registered-for-harm")
+    listings.contest(made.id, how="dns", why="it is ours")
+    listings.decide(made.id, True, by="mai", why=f"{named} did it")
+    gone = listings.remove(made.id, by="lan", why=f"it was not {named}")
+    assert found_in(tmp_path, named.encode())
+    for index in gone.leaves:
+        if (leaf := listed.leaf(listings.store, index)) and leaf.text:  # one with the same note is redacted with it
+            listings.redact(index, by="mai", why="it named a person")
+    assert not found_in(tmp_path, named.encode())
+    held.verify(listings.store, listings.verifier)
+
+
+def test_what_waits_is_not_replaced_by_another_proposal(listings: Listings) -> None:
+    waits = listings.list_(proposal("url", "https://news.example/otp", site="unclear"), by="lan")
+    other = proposal("url", "https://news.example/otp", site="unclear", note=Text.of("asks for money"))
+    with pytest.raises(TransitionError, match=f"waits: khien listings approve {waits.id}"):
+        listings.list_(other, by="mai")
+    assert listings.import_([other], by="mai").refused == {"listed-before": 1}
+    assert listings.store.load(Listing, waits.id)[waits.id] == waits
+    assert at(listings, waits.until).list_(msgspec.structs.replace(other, until=AT + 60 * DAY), by="mai").by == ("mai",)
+
+
+def test_a_finding_is_there_and_tells_of_the_site(listings: Listings) -> None:
+    seen = (Reason(code="evidence-titled"),)
+    told = proposal("host", "login.otp.example", site="unclear", conduct=("imitation",), finding="f", reasons=seen)
+    for subject, state in ((None, ""), ("other.example", ""), ("otp.example", "listed")):
+        if subject:
+            finding = Finding(
+                id="f", detector="lookalike", kind="name", subject=subject, claim="bank", score=1.0, raised=AT
+            )
+            listings.store.save(finding)
+        if state:
+            assert listings.list_(told, by="lan").state == state
+            continue
+        with pytest.raises(ListingError) as refused:
+            listings.list_(told, by="lan")
+        assert refused.value.rule == "no-finding"
+
+
+def test_one_person_does_not_change_a_listing_to_what_takes_two(listings: Listings) -> None:
+    made = listings.list_(SITE, by="lan")
+    with pytest.raises(ListingError, match="needs-two"):
+        listings.change(made.id, by="lan", why="", conduct=("imitation",))
+    assert listings.change(made.id, by="mai", why="", conduct=("imitation",)).state == "listed"
+
+
 def found_in(folder: Path, secret: bytes) -> list[Path]:
     return [each for each in folder.rglob("*") if each.is_file() and secret in each.read_bytes()]
 
@@ -207,9 +306,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[tuple[Leaf, ...], d
     """Leaves, tiles, signed note and verifier of a log."""
     with machine.store(tmp_path_factory.mktemp("log")) as store:
         listings = log(store)
-        listings.import_((proposal("host", f"otp{n}.example", site="unclear") for n in range(SIZE - 2)), by="lan")
+        listings.import_((proposal("host", f"otp{n}.example", site="unclear") for n in range(SIZE - 3)), by="lan")
         listings.remove(proposal("host", "otp7.example").id, by="lan", why="gone")
-        listings.redact(5, by="lan", why="a person")
+        listings.redact(7, by="lan", why="a person")
         leaves = tuple(listed.leaves(store))
         assert len(leaves) == SIZE
         tiles = {each.id: each for each in store.find(Tile)}
@@ -424,12 +523,13 @@ def test_a_copy_holds_is_resumed_and_forgets_what_was_redacted(listings: Listing
     assert (first.checkpoint.size, first.files) == (SIZE, 8)
     assert Mirror(folder, fetch).copy(listings.verifier).files == 0
     kept = (folder / "checkpoint").read_bytes()
+    listings.remove(proposal("host", "otp3.example").id, by="lan", why="gone")
     listings.redact(3, by="lan", why="a person")
     text = folder / "text/000"
     assert b"otp3.example" in text.read_bytes()
-    assert Mirror(folder, fetch).copy(listings.verifier).checkpoint.size == SIZE + 1
+    assert Mirror(folder, fetch).copy(listings.verifier).checkpoint.size == SIZE + 3
     assert b"otp3.example" not in text.read_bytes()
-    assert mirror.verify(folder, listings.verifier, kept).size == SIZE + 1
+    assert mirror.verify(folder, listings.verifier, kept).size == SIZE + 3
     text.write_bytes(b"damaged")
     (folder / "tile/0/000").write_bytes(b"damaged")
     with pytest.raises((CustodyError, FormatError)):
@@ -452,6 +552,31 @@ def test_a_copy_takes_over_nothing_that_was_not_signed(listings: Listings, tmp_p
                 Mirror(folder, fetch).copy(listings.verifier)
             assert not (folder / path).exists()
             assert not (folder / "checkpoint").exists()
+
+
+@pytest.mark.parametrize("change", [lambda tile: tile[:32], lambda tile: tile[:64], lambda tile: tile + b"\0"])
+def test_a_full_tile_is_as_long_as_a_full_tile(
+    listings: Listings, tmp_path: Path, change: Callable[[bytes], bytes]
+) -> None:
+    """The hash above all of a tile is that of its one or two upper hashes, too."""
+    listings.import_((proposal("host", f"otp{n}.example", site="unclear") for n in range(SIZE)), by="lan")
+    whole = listed.file(listings.store, "tile/0/000")
+    rows = [whole[n : n + 32] for n in range(0, len(whole), 32)]
+    while len(rows) > 2:  # what a short tile would have to hold
+        rows = [tree.top_of(left + right) for left, right in zip(rows[::2], rows[1::2], strict=True)]
+    forged = {32: tree.top_of(whole), 64: b"".join(rows)}.get(len(change(whole)), change(whole))
+    assert len(forged) == len(change(whole))
+
+    def fetch(asked: str) -> bytes:
+        return forged if asked == "tile/0/000" else listed.file(listings.store, asked)
+
+    with pytest.raises(CustodyError, match=r"tile/0/000 is not the tile that was signed"):
+        Mirror(tmp_path / "copy", fetch).copy(listings.verifier)
+    Mirror(tmp_path / "whole", partial(listed.file, listings.store)).copy(listings.verifier)
+    (tmp_path / "whole/tile/0/000").write_bytes(forged)
+    with pytest.raises(CustodyError):
+        mirror.verify(tmp_path / "whole", listings.verifier)
+    assert Mirror(tmp_path / "whole", partial(listed.file, listings.store)).copy(listings.verifier).files == 1
 
 
 def test_a_copy_finds_a_fork(tmp_path: Path) -> None:

@@ -8,17 +8,22 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from khien import ledger
 from khien.app import machine
-from khien.errors import UnavailableError
+from khien.errors import CustodyError, FormatError, UnavailableError
 from khien.listing import within
-from khien.pipeline import listed, outputs
+from khien.model import Leaf, Listing, Text
+from khien.pipeline import held, listed, outputs
+from khien.pipeline.listings import Listings
 from khien.pipeline.outputs import FILTER, MANIFEST, NAMES, RULES, Outputs
 from khien.stores.embedded.store import Embedded
 from tests import listing
@@ -133,6 +138,81 @@ def test_a_manifest_is_signed_and_names_every_file(made: Outputs) -> None:
         ledger.parse_checkpoint(note.text)  # nobody can pass it off as one
 
 
+def given(listings: Listings, **changed: Any) -> None:
+    """Writes a listing in the store as nobody decided."""
+    (one,) = listings.store.load(Listing, listing.proposal("host", "h7.evil.example").id).values()
+    listings.store.save(msgspec.structs.replace(one, **changed))
+
+
+def tampered(listings: Listings, level: int, at: int) -> None:
+    """Changes a hash of the first tile of a level."""
+    hashes = bytearray(listed.tiles(listings.store)(level, 0))
+    hashes[at] ^= 1
+    listings.store.save(listed.tile_of(listed.tile_id(level, 0), bytes(hashes)))
+
+
+def invented(listings: Listings) -> None:
+    """Lists what nobody did."""
+    listings.store.save(msgspec.structs.replace(listing.proposal("host", "critic.example"), state="listed"))
+
+
+def forged(listings: Listings) -> None:
+    """Puts another leaf, which fits its own commitment, in the place of one; the tiles stay."""
+    found = listed.leaf(listings.store, 7)
+    told = found and listed.said(found)
+    assert told is not None
+    assert told.listing is not None
+    listings.store.save(listed.made(7, msgspec.structs.replace(told, why="never"), bytes(32)))
+
+
+def redacted(listings: Listings) -> None:
+    """Takes out what a listing stands by, so that nothing says what it was."""
+    found = listed.leaf(listings.store, 7)
+    assert found is not None
+    listings.store.save(msgspec.structs.replace(found, text="", salt=""))
+    given(listings, value="critic.example", host="critic.example")
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        partial(given, value="critic.example", host="critic.example"),
+        partial(given, until=AT + timedelta(days=300)),
+        partial(given, leaves=()),
+        partial(given, leaves=(8,)),
+        partial(given, leaves=(999,)),
+        partial(tampered, level=0, at=7 * 32),
+        partial(tampered, level=0, at=9 * 32),
+        partial(tampered, level=1, at=0),
+        forged,
+        redacted,
+        lambda listings: listings.store.save(gone=[listed.leaf(listings.store, 7)]),
+        lambda listings: listings.store.save(
+            msgspec.structs.replace(listing.proposal("host", "critic.example"), state="listed")
+        ),
+    ],
+)
+def test_what_the_log_does_not_say_is_in_no_output(made: Outputs, tamper: Callable[[Listings], None]) -> None:
+    log = made.listings
+    log.import_((listing.proposal("host", f"h{number}.evil.example") for number in range(300)), by="lan")
+    assert "h7.evil.example" in text(made)
+    tamper(log)
+    with pytest.raises(CustodyError):
+        Outputs(log).now()
+
+
+def test_what_was_redacted_or_changed_since_holds_too(made: Outputs) -> None:
+    log = made.listings
+    for number in range(9):
+        log.list_(listing.proposal("host", f"h{number}.evil.example"), by="lan")
+    log.change(
+        listing.proposal("host", "h3.evil.example").id, by="mai", why="more is known", conduct=("form", "payload")
+    )
+    log.redact(3, by="lan", why="a person was named")
+    log.contest(listing.proposal("host", "h4.evil.example").id, how="dns", why="I bake")
+    assert all(f"h{number}.evil.example" in text(made) for number in range(9))
+
+
 def test_files_are_written_whole_or_not_at_all(made: Outputs, tmp_path: Path) -> None:
     made.listings.list_(listing.proposal("domain", "evil.example"), by="lan")
     folder = tmp_path / "lists"
@@ -155,12 +235,13 @@ def test_files_are_written_whole_or_not_at_all(made: Outputs, tmp_path: Path) ->
 SCRIPT = """
 import { readFileSync } from "node:fs";
 import { opened, within } from "STATIC/offline.js";
-const [folder, verifier, earlier, ...links] = process.argv.slice(2);
+const [folder, verifier, earlier, days, ...links] = process.argv.slice(2);
+const now = new Date(Date.parse("2026-11-22T09:00:00Z") + Number(days) * 86400000);
 const read = (name) => readFileSync(`${folder}/${name}`);
 const [manifest, rules] = [String(read("manifest")), String(read("offline.json"))];
 const given = { manifest, filter: new Uint8Array(read("offline.filter")), rules };
 try {
-  const list = await opened(given, verifier, Number(earlier));
+  const list = await opened(given, verifier, Number(earlier), now);
   const told = [];
   for (const link of links) told.push(await list.listed(link, new Date("2026-11-23T00:00:00Z")));
   const met = [];
@@ -176,19 +257,25 @@ try {
 """
 
 
-@pytest.fixture
-def ask(made: Outputs, tmp_path: Path) -> Ask:
-    node = shutil.which("node")
-    if node is None:
+def node() -> str:
+    """Where it is."""
+    found = shutil.which("node")
+    if found is None:
         if os.environ.get("CI"):
             pytest.fail("node is not installed")
         pytest.skip("node is not installed")
-    script = tmp_path / "ask.mjs"
+    return found
+
+
+@pytest.fixture
+def ask(made: Outputs, tmp_path: Path) -> Ask:
+    program, script = node(), tmp_path / "ask.mjs"
     script.write_text(SCRIPT.replace("STATIC", STATIC.as_uri()))
     folder = tmp_path / "lists"
 
-    def asked(*links: str, earlier: int = 0, verifier: str = "") -> Any:
-        command = [node, str(script), str(folder), verifier or made.listings.verifier, str(earlier), *links]
+    def asked(*links: str, earlier: int = 0, verifier: str = "", days: float = 1) -> Any:
+        given = (folder, verifier or made.listings.verifier, earlier, days, *links)
+        command = [program, str(script), *map(str, given)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         return json.loads(done.stdout)
 
@@ -233,10 +320,15 @@ LINKS = (
     "http://[2001:db8::7]:8080/x/",
     "https://a.b.c.evil.co.uk/x/",
     "https://evil.example//a//b/",
+    "https://evil.example/a;b=1/c;d//",
+    "http://1572395042/x;y",
+    "https://[::ffff:93.184.216.34]:8443/x",
+    "https://evil.example/" + "".join(f"{n}/" for n in range(40)) + "x",
 )
 
 
 def test_the_browser_looks_for_what_the_listing_covers(made: Outputs, ask: Ask, tmp_path: Path) -> None:
+    made.listings.list_(listing.proposal("domain", "evil.example"), by="lan")
     outputs.write(made.now(), tmp_path / "lists")
     for link, units in zip(LINKS, ask(*LINKS)["units"], strict=True):
         covering = {(unit, value.partition("://")[2] or value) for unit, value in within(link)}
@@ -249,6 +341,8 @@ def test_a_list_that_was_changed_or_is_older_is_refused(made: Outputs, ask: Ask,
     outputs.write(made.now(), folder)
     assert ask("https://evil.example/")["version"] == 1
     assert ask(earlier=2) == {"code": "older"}
+    assert ask(days=31) == {"code": "older"}
+    assert ask(days=31, earlier=1)["version"] == 1
     rules = (folder / RULES).read_text()
     (folder / RULES).write_text(re.sub("fraud", "freud", rules))
     assert ask() == {"code": "digest"}
@@ -258,3 +352,63 @@ def test_a_list_that_was_changed_or_is_older_is_refused(made: Outputs, ask: Ask,
     assert ask() == {"code": "signature"}
     (folder / MANIFEST).write_text(manifest)
     assert ask(verifier=ledger.verifier("else", bytes(32))) == {"code": "signature"}
+
+
+# The proof in the browser: static/ledger.js in node.
+
+PROOFS = """
+import { readFileSync } from "node:fs";
+import { held, parsed } from "STATIC/ledger.js";
+const [verifier, ...files] = process.argv.slice(2);
+const told = [];
+for (const file of files) {
+  try {
+    const { index, ...rest } = parsed(readFileSync(file, "utf-8"));
+    told.push((await held({ index, ...rest }, verifier)).holds);
+  } catch (error) {
+    told.push(error.code ?? String(error));
+  }
+}
+console.log(JSON.stringify(told));
+"""
+
+
+def test_the_browser_takes_a_leaf_for_no_other(made: Outputs, tmp_path: Path) -> None:
+    """Only a leaf's text is committed to: whatever else it says of itself follows from that and from its place."""
+    log = made.listings
+    for number in range(7):
+        log.list_(listing.proposal("host", f"h{number}.evil.example"), by="lan")
+    log.change(listing.proposal("host", "h3.evil.example").id, by="lan", why="", note=Text.of("asks for codes"))
+    log.redact(3, by="lan", why="a person was named")
+    store, whole = log.store, ledger.parse_proof(listed.prove(log.store, 0))
+    leaf, empty = listed.leaf(store, 0), ledger.parse_proof(listed.prove(store, 3))
+    gone = listed.leaf(store, 3)
+    assert leaf is not None
+    assert gone is not None
+
+    def proof(leaf: Leaf, of: ledger.Proof = whole, **changed: Any) -> bytes:
+        return replace(of, extra=msgspec.json.encode(leaf), **changed).document
+
+    given = [
+        (whole.document, True),
+        (empty.document, True),
+        (listed.prove(store, 7), True),
+        (proof(leaf, index=7), False),
+        (proof(leaf, index=listed.read_head(store).size), "path"),
+        (proof(msgspec.structs.replace(leaf, id=listed.leaf_id(7))), False),
+        (proof(msgspec.structs.replace(leaf, id=listed.leaf_id(7)), index=7), False),
+        (proof(msgspec.structs.replace(leaf, listing="f" * 64)), False),
+        (proof(msgspec.structs.replace(leaf, at=AT + timedelta(days=1))), False),
+        (proof(msgspec.structs.replace(gone, id=listed.leaf_id(0)), empty), False),
+        (proof(msgspec.structs.replace(gone, salt="00" * 32), empty), False),
+    ]
+    script, files = tmp_path / "proofs.mjs", [tmp_path / f"{n}.tlog-proof" for n in range(len(given))]
+    script.write_text(PROOFS.replace("STATIC", STATIC.as_uri()))
+    for path, (document, _) in zip(files, given, strict=True):
+        path.write_bytes(document)
+        if document not in (whole.document, empty.document, given[2][0]):
+            with pytest.raises((CustodyError, FormatError)):
+                held.check(document, log.verifier)  # the browser refuses what the command line does
+    command = [node(), str(script), log.verifier, *map(str, files)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [holds for _, holds in given]

@@ -77,6 +77,16 @@ def test_there_is_nothing_to_look_at(client: TestClient[Litestar], text: str, la
     assert client.post("/api/check", json={"text": text}).status_code == 400
 
 
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_help_that_is_linked_says_what_it_is_for(client: TestClient[Litestar], language: str) -> None:
+    text = "Tao có clip nóng của mày. Không chuyển 5 triệu tao gửi cho cả trường coi, tung lên mạng."
+    for asked, plans in (("vneid-otp.example.top", {"paid", "entered"}), (text, {"no-image", "young"})):
+        answer = client.post(f"/{language}/check", data={"text": asked}).text.partition('id="ask-form"')[0]
+        assert dict(re.findall(r'<li>[^<]* <a href="([^"]*)">([^<]*)</a></li>', answer)) == {
+            f"/{language}/help/{check.HELPS[code][1]}": words.phrase(f"asked-see-{code}", language) for code in plans
+        }
+
+
 def test_what_was_asked_stands_in_the_box_again(client: TestClient[Litestar]) -> None:
     answer = client.post("/vi/check", data={"text": "</textarea><b>\"'", "sender": '"><b>'}).text
     assert "&lt;/textarea&gt;&lt;b&gt;" in answer

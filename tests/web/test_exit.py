@@ -84,6 +84,19 @@ def test_it_is_there_on_every_page_within_reach_of_a_thumb(opened: Open, served:
         assert covered <= 0, path
 
 
+@pytest.mark.parametrize("path", ["check", "help", "help/a", "help/yg"])
+def test_it_stands_beside_numbers_and_the_box_and_not_upon_them(opened: Open, path: str) -> None:
+    page = opened(f"vi/{path}", **TELEPHONE)
+    button = page.get_by_role("link", name=words.page("exit", "vi"), exact=True).bounding_box()
+    assert button
+    for each in page.locator("#ask-text, #ask-from, main a[href^='tel:']").all():
+        box = each.bounding_box()
+        assert box is None or box["x"] + box["width"] <= button["x"], path
+    space = "document.querySelector('footer').getBoundingClientRect().top"
+    last = "Math.max(...[...document.querySelectorAll('main section')].map(e => e.getBoundingClientRect().bottom))"
+    assert page.evaluate(f"{space} - {last}") >= button["height"], path
+
+
 def test_it_follows_the_way_to_the_content_for_who_has_a_keyboard(opened: Open) -> None:
     page = opened("en/check")
     page.keyboard.press("Tab")

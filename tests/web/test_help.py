@@ -75,6 +75,55 @@ def test_the_start_leads_to_every_plan_and_the_way_for_who_is_under_18(client: C
     assert {"/vi/help/y", "/vi/help/q", "/vi/help/w", "/vi/help/2"} <= start
 
 
+@pytest.mark.parametrize("plan", [each for each in PLANS if not each.startswith("y")])
+def test_who_is_under_18_finds_the_way_at_the_top_of_every_page(client: Client, plan: str) -> None:
+    """On /help below eleven plans, on a plan not at all: so a boy of 15 did not find it."""
+    own = f"y{plan}"
+    for path, led in (("help", "y"), ("help/q", "y"), (f"help/{plan}", own if own in PLANS else "y")):
+        for near in ("", "/2"):
+            (first, _) = shown(client, f"/vi/{path}{near}").xpath("//main//ul[@class='toggle']//a")
+            assert first.text == words.page("help-young", "vi")
+            assert first.get("href") == f"/vi/help/{led}{near}"
+    assert not shown(client, "/vi/help/ya").xpath("//main//ul[@class='toggle']//a[contains(@href, 'help/y/')]")
+
+
+@pytest.mark.parametrize("path", [f"help/{HARMS[each]}{near}" for each in ("money", "sim") for near in ("", "/2")])
+def test_where_minutes_decide_danger_is_one_line_and_the_bank_next(client: Client, path: str) -> None:
+    page = shown(client, f"/vi/{path}")
+    dialled = [each.get("href") for each in page.findall(".//main//a") if each.get("href").startswith("tel:")]
+    assert dialled[:2] == ["tel:113", "tel:115"]
+    assert [each.get("href") for each in page.xpath("//p[@class='brief']/a")] == ["tel:113", "tel:115"]
+    assert "ngân hàng" in page.xpath("string(//main//ol[@class='steps']/li[1])")
+    assert page.xpath("//main//h2/@id")[0] == "now"
+
+
+def test_a_number_that_costs_money_says_so(client: Client) -> None:
+    for listed in shown(client, "/vi/help").xpath("//ul[@class='contacts']/li"):
+        assert ("1900" in listed.text_content()) == (words.page("help-paid", "vi") in listed.text_content())
+    assert words.page("help-paid", "vi") in client.get("/vi/help").text
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_the_front_page_leads_to_help_before_all_else(client: Client, language: str) -> None:
+    links = shown(client, f"/{language}/").xpath("//main//a")
+    assert [each.get("href") for each in links[:2]] == [f"/{language}/check", f"/{language}/help"]
+    assert links[1].text == words.page("begin-help", language)
+
+
+def test_the_note_on_the_rows_stands_behind_what_to_do(client: Client) -> None:
+    for path, place in (("check", "preceding"), ("help", "preceding"), ("findings", "following")):
+        (note,) = shown(client, f"/vi/{path}").xpath("//aside[@class='replay']")
+        assert note.xpath(f"{place}::main"), path
+
+
+def test_pages_say_one_word_for_whom_they_speak_to() -> None:
+    """A reader is bạn on every page; quý vị is for letters to organisations."""
+    for name in ("khien", "site"):
+        text = (catalogues.LOCALE / "vi" / "LC_MESSAGES" / f"{name}.po").read_text(encoding="utf-8")
+        said = {key for key, each in catalogues.read(text).items() if "quý vị" in each.lower()}
+        assert {context for context, _ in said} <= {"notice", "abuse"}, said
+
+
 def test_what_is_chosen_once_stays_chosen(client: Client) -> None:
     """Whoever said that the person is close is led on among pages that know it, but for the letters."""
     for path in ("/vi/help/2", "/vi/help/q/2", "/vi/help/y/2", "/vi/help/a/2"):
@@ -161,6 +210,22 @@ def test_it_is_accessible_and_fits_a_telephone(page: Page, served: str, path: st
         box = link.bounding_box()
         assert box
         assert box["height"] >= 24, link.inner_text()
+
+
+@pytest.mark.parametrize("path", ["vi/help/a", "vi/help/a/2", "en/help/f", "vi/help/c", "vi/help/c/2"])
+def test_what_to_do_is_seen_without_scrolling(page: Page, served: str, path: str) -> None:
+    """On /vi/help/a it stood at y = 1129 px: nobody scrolls there in the ten seconds that count."""
+    page.goto(f"{served}/{path}")
+    lead = page.locator("main .lead").bounding_box()
+    call = page.locator("main .steps li p").first.bounding_box()
+    brief = page.locator("main .brief a").all()
+    assert lead
+    assert call
+    assert lead["y"] + lead["height"] < 740
+    assert call["y"] < 740
+    tops = [box["y"] for each in brief if (box := each.bounding_box())]
+    assert len(tops) == 2
+    assert tops[0] == tops[1]  # on one line
 
 
 def test_a_letter_is_filled_in_on_the_device_and_nowhere_else(page: Page, served: str, tmp_path: Path) -> None:

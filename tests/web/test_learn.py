@@ -11,9 +11,9 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from khien import words
-from khien.app import lessons, machine
+from khien.app import guides, lessons, machine
 from khien.detectors.lookalike import Lookalike
-from khien.model import Finding, ProtectedName, State
+from khien.model import Domain, Finding, ProtectedName, Reason, State
 from khien.pipeline import cases, figures
 from khien.stores.embedded.store import Embedded
 from khien.web import kit, paper
@@ -25,6 +25,7 @@ from tests.web.conftest import AT, HOST, KEY, Place, made
 
 Client = TestClient[Litestar]
 TODAY = date(2026, 11, 22)
+MADE = kit.Made(TODAY, "https://khien.example", guides.shipped().contacts)
 NAME = "vaytien-vietcombank.top"
 CLAIM = "vietcombank"
 
@@ -147,6 +148,53 @@ def test_a_pair_is_of_a_real_name_and_another(names: dict[str, ProtectedName]) -
     assert "first seen" in real.why[0]
 
 
+@pytest.mark.parametrize(
+    ("subject", "span", "codes", "lures", "shown"),
+    [
+        ("vcbiytrlbrnk.top", (0, 3), ("combosquat", "short-word", "two-edits"), "", False),
+        ("vietcombankxkq.top", (0, 11), ("combosquat",), "", False),
+        ("vietcombank-xkq.top", (0, 11), ("combosquat",), "", False),
+        ("vietcombank.top", (0, 11), ("tld-swap",), "", True),
+        ("viettcombank.com", (0, 12), ("repetition",), "", True),
+        ("vay-vietcombank.top", (4, 15), ("combosquat",), "", True),
+        ("vaytienvietcombank.top", (7, 18), ("combosquat", "lure"), "vaytien", True),
+        ("vietcombank.something.top", (0, 11), ("subdomain",), "", False),
+        ("vietcombank88.top", (0, 11), ("combosquat",), "", True),
+    ],
+)
+def test_only_what_one_can_see_is_asked(
+    names: dict[str, ProtectedName],
+    subject: str,
+    span: tuple[int, int],
+    codes: tuple[str, ...],
+    lures: str,
+    shown: bool,
+) -> None:
+    reasons = tuple(
+        Reason(code=code, params={"brand": "V", "word": "v", "part": "v", "lures": lures}) for code in codes
+    )
+    one = case(subject=subject, span=span, techniques=codes, reasons=reasons)
+    drawn = Quiz(lessons.shipped(), [one], names).draw(1)
+    assert (f"case-{one.id}" in drawn) is shown
+
+
+def test_one_question_a_name_at_most(names: dict[str, ProtectedName]) -> None:
+    several = [case(subject=f"{word}-vietcombank.top", span=(4, 15)) for word in ("vay", "the", "gia")]
+    for seed in range(20):
+        drawn = Quiz(lessons.shipped(), several, names).draw(seed)
+        assert sum(each in {f"case-{one.id}" for one in several} for each in drawn) == 1
+        assert f"made-{CLAIM}" not in drawn
+
+
+def test_the_right_name_looks_right(names: dict[str, ProtectedName]) -> None:
+    sure = [Domain(domain=each, verified=True) for each in ("garenanow.com", "garena.vn")]
+    garena = msgspec.structs.replace(names["garena"], official=tuple(sure))
+    (asked,) = Quiz(lessons.shipped(), [], {"garena": garena}).ask(["made-garena"], "vi")
+    assert asked.options[asked.right] == "garena[.]vn"
+    odd = msgspec.structs.replace(garena, official=tuple(sure[:1]))
+    assert not [*Quiz(lessons.shipped(), [], {"garena": odd}).ask(["made-garena"], "vi")]
+
+
 def test_the_right_one_is_not_always_first(names: dict[str, ProtectedName]) -> None:
     quiz = Quiz(lessons.shipped(), [], names)
     rights = {asked.right for asked in quiz.ask([f"made-{each}" for each in list(names)[:40]], "en")}
@@ -201,21 +249,40 @@ def test_papers_as_pdf(client: Client, name: str, language: str) -> None:
     assert b"/Lang" in answer.content
 
 
+def test_papers_say_whom_to_call_and_where_to_check(client: Client) -> None:
+    for name in kit.PAPERS:
+        page = plain(client.get(f"/vi/learn/kit/{name}").text)
+        assert "113 Công an" in page
+        assert "111 Tổng đài quốc gia bảo vệ trẻ em" in page
+        assert words.page("kit-check", "vi", site="khien.example") in page
+    assert MADE._replace(public="").site == ""
+    assert words.page("kit-headline", "vi") in plain(client.get("/vi/learn/kit/slides").text)
+
+
+def test_no_lesson_runs_over_its_page() -> None:
+    told = [kit.Told(each, (case(),) * kit.MOST) for each in lessons.shipped()]
+    frame = Frame({}, assembly.link, live=True, contact="", replay=True, days=lambda: None)
+    for language in words.LANGUAGES:
+        for name, pages in (("posters", len(told)), ("slides", 2 * len(told) + 2)):
+            made = kit.pdf(name, told, frame, language, MADE)
+            assert b"/Type/Pages/Count %d/" % pages in made
+
+
 def test_the_same_words_of_the_same_day_are_the_same_octets() -> None:
     told = [kit.Told(each, (case(),)) for each in lessons.shipped()]
     frame = Frame({}, assembly.link, live=True, contact="", replay=False, days=lambda: None)
-    first = kit.pdf("slides", told, frame, "vi", TODAY)
+    first = kit.pdf("slides", told, frame, "vi", MADE)
     paper._set.cache_clear()  # pyright: ignore[reportPrivateUsage] # so that it is set anew
-    assert kit.pdf("slides", told, frame, "vi", TODAY) == first
-    assert kit.pdf("slides", told, frame, "vi", TODAY + timedelta(1)) != first
-    assert kit.pdf("slides", told, frame, "en", TODAY) != first
+    assert kit.pdf("slides", told, frame, "vi", MADE) == first
+    assert kit.pdf("slides", told, frame, "vi", MADE._replace(day=TODAY + timedelta(1))) != first
+    assert kit.pdf("slides", told, frame, "en", MADE) != first
 
 
 def test_what_a_case_says_is_no_markup_on_paper() -> None:
     hostile = case(subject='#panic("x")$*_<a>@b.example')
     told = [kit.Told(lessons.shipped()[0], (hostile,))]
     frame = Frame({CLAIM: '#eval("1/0") $x$'}, assembly.link, live=True, contact="", replay=False, days=lambda: None)
-    assert kit.pdf("posters", told, frame, "en", TODAY).startswith(b"%PDF-")
+    assert kit.pdf("posters", told, frame, "en", MADE).startswith(b"%PDF-")
 
 
 def test_figures_for_people_and_programs_agree(client: Client) -> None:

@@ -184,6 +184,45 @@ def test_what_is_no_picture_is_said_to_be_unreadable(opened: Open, content: byte
     answer(page, "pictures-unreadable")
 
 
+def test_what_is_no_picture_is_refused_at_once(opened: Open) -> None:
+    page = opened()
+    page.evaluate("() => { window.createImageBitmap = () => new Promise(() => {}); }")  # what would take its time
+    page.set_input_files("#pictures input >> nth=0", {"name": "a.txt", "mimeType": "text/plain", "buffer": b"tin"})
+    answer(page, "pictures-other")
+    page.evaluate(
+        """() => {
+            const given = new DataTransfer();
+            given.items.add(new File(["tin"], "a.txt", { type: "text/plain" }));
+            document.querySelector("#pictures [role=status]").replaceChildren();
+            dispatchEvent(new DragEvent("drop", { dataTransfer: given, bubbles: true, cancelable: true }));
+        }"""
+    )
+    answer(page, "pictures-other")
+    expect(page.locator("#pictures .work")).to_be_hidden()
+
+
+def test_that_a_picture_is_looked_at_is_shown_at_once_and_can_be_stopped(opened: Open) -> None:
+    page = opened()
+    page.evaluate("() => { window.createImageBitmap = () => new Promise(() => {}); }")
+    choose(page, "link.gif")
+    answer(page, "pictures-looking")
+    expect(page.locator("#pictures progress")).to_be_visible()
+    page.get_by_role("button", name=words.page("pictures-stop", "vi")).click()
+    answer(page, "pictures-stopped")
+    expect(page.locator("#pictures .work")).to_be_hidden()
+
+
+def test_nothing_is_loaded_to_read_a_picture_of_one_colour(opened: Open, sent: list[Request]) -> None:
+    page = opened()
+    chat = page.context.new_page()
+    chat.set_content("<body style='background: #abc'>")
+    seen = chat.screenshot()
+    chat.close()
+    page.set_input_files("#pictures input >> nth=0", {"name": "a.png", "mimeType": "image/png", "buffer": seen})
+    answer(page, "pictures-nothing")
+    assert not any("tesseract" in each.url for each in sent)
+
+
 @pytest.mark.parametrize(
     "how",
     [

@@ -10,7 +10,7 @@ import pytest
 from generate import catalogues
 from khien import model, words
 from khien.formats.guide.records import PARTS
-from khien.pipeline import listed, standing
+from khien.pipeline import control, listed, standing
 from khien.triage import answers, assets, chase, decide, evidence, life, takedown
 from khien.web import desk_listings, refusal, views, wishes
 from khien.web.render import FOLDER
@@ -32,7 +32,8 @@ MADE = {  # codes that are put together
         *(act for acts in desk_listings.ACTS.values() for act in acts),
     },
     "answer-": {answers.ACKNOWLEDGE, answers.OWN},
-    "appeal-decided-": {"kept", "removed"},
+    "appeal-trouble-": set(get_args(control.Trouble)) - {""},
+    "appeal-decided-": {"kept", "removed", "expired"},
     "asset-": set(assets.KINDS),
     "conduct-": set(get_args(model.Conduct)),
     "contact-": set(get_args(takedown.Role)),
@@ -71,11 +72,12 @@ MADE = {  # codes that are put together
 }
 
 COMMANDS = {"takedown-again", "takedown-nobody", "takedown-unasked"}  # why one waits: khien takedown show
+LENGTHS = {f"for-{each}" for each in ("seconds", "minutes", "hours", "days", "years")}  # tables.lasting
 
 
 def codes() -> set[str]:
     """Codes that templates and commands ask for."""
-    asked = set(COMMANDS)
+    asked = COMMANDS | LENGTHS
     for path in (FOLDER / "templates").rglob("*.html"):
         for code, joined in re.findall(r'(?:say|words\.page)\("([a-z-]+)"(\s*~)?', path.read_text(encoding="utf-8")):
             asked |= {code + end for end in MADE[code]} if joined else {code}

@@ -11,7 +11,7 @@ import msgspec
 
 from khien import schema
 from khien.app import guides, parts
-from khien.app.configuration import CONFIG, SHIPPED, Breach, Config, Holder, People, Site, document
+from khien.app.configuration import CONFIG, HTTPS, SHIPPED, Breach, Config, Holder, People, Site, document
 from khien.app.registers import lookalike
 from khien.contracts import Channel
 from khien.errors import ConfigError
@@ -146,6 +146,8 @@ def _blamed(given: Mapping[str, Any], said: str) -> places.Path:
 def _located(message: str, text: str, name: str) -> str:
     """What msgspec says, with file and line, in the words of the document."""
     what, _, where = message.partition(" - at `$")
+    if what.endswith(f"regex {HTTPS!r}"):
+        what = "write an address that begins with https://"
     path = tuple(int(key) if key.isdigit() else key for key in re.findall(r"[^.\[\]`]+", where))
     if unknown := re.match(r"Object contains unknown field `(.*)`", what):
         path = (*path, unknown[1])

@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from khien.app.configuration import CONFIG, document
+from khien.app.configuration import CONFIG, Site, document
 from khien.app.parts import is_path
+from khien.contracts import Store
 from khien.errors import ConfigError, Error
+from khien.listing import STANDS
+from khien.model import Listing
 from khien.names import places
 from khien.packed import STANDARD_INPUT, advice, secret
 
@@ -35,6 +38,18 @@ def unusable(path: Path | None) -> list[str]:
                     faults[place] = f"{setting}: {path.parent / named}: {advice(error)}"
     lines = places.lines(text, faults)
     return [f"{path}:{lines[place]}: {said}" for place, said in faults.items()]
+
+
+def unreachable(site: Site | None, store: Store) -> list[str]:
+    """A line where sites stand listed and their owners are told nowhere whom to write to; an owner without DNS and
+    without a place for a file has no other way."""
+    if site is None or site.contact:
+        return []
+    counts = store.count(Listing, "state")
+    stand = sum(counts.get((state,), 0) for state in STANDS)
+    if not stand:
+        return []
+    return [f"site: contact is empty, and what stands listed is {stand}: say where owners write who object"]
 
 
 def _named(kind: str, given: Mapping[str, Any]) -> Iterator[tuple[places.Path, str]]:

@@ -19,6 +19,7 @@ DEFAULT = "vn"
 CONFIG = Path("khien.toml")
 SERVING = "KHIEN_SITE"
 _LARGEST_CONFIG = 1 << 20  # bytes
+HTTPS = "^https://"  # what an address begins with
 _PATH = r"^[^\x00]*$"
 _PUBLIC = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[1-9][0-9]{0,4})?/?")
 
@@ -94,7 +95,7 @@ class People(model.Record, frozen=True, kw_only=True):
     contacts: Annotated[str, msgspec.Meta(pattern=_PATH)] = ""
     plans: Annotated[str, msgspec.Meta(pattern=_PATH)] = ""
     contacts_key: str = ""
-    exit: Annotated[str, msgspec.Meta(pattern="^https://", max_length=300)] = "https://vi.wikipedia.org/"
+    exit: Annotated[str, msgspec.Meta(pattern=HTTPS, max_length=300)] = "https://vi.wikipedia.org/"
     decide_hours: Annotated[int, msgspec.Meta(ge=1, le=8_760)] = 72
     servers: tuple[str, ...] = ()
 

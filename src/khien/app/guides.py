@@ -1,12 +1,14 @@
 """What to do and whom to turn to: the files that come with Khiên, or those in their place that somebody signed."""
 
 import hashlib
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from khien.app import machine
 from khien.app.configuration import People
 from khien.errors import ConfigError, Error, FormatError, UnavailableError
 from khien.formats.guide import reading, signing
@@ -45,7 +47,9 @@ def load(people: People) -> Guide:
     try:
         contacts, signer = ours.contacts, ""
         if people.contacts:
-            contacts = reading.parse_contacts(_held(people.contacts, key), people.contacts)
+            contacts = reading.parse_contacts(_held(people.contacts, key), people.contacts, _latest())
+            if not people.plans:
+                contacts = reading.held(contacts, ours.plans, people.contacts)
             signer = key.partition("+")[0]
         document = _held(people.plans, key) if people.plans else _read(PLANS)
         plans = reading.parse_plans(document, people.plans or PLANS.name, contacts)
@@ -63,9 +67,8 @@ def _drafted(file: Path, document: bytes, plans: bool) -> Guide:
     ours = shipped()
     if plans:
         return ours._replace(plans=reading.parse_plans(document, str(file), ours.contacts))
-    contacts = reading.parse_contacts(document, str(file))
-    reading.parse_plans(_read(PLANS), PLANS.name, contacts)  # somebody whom a plan names may be missing
-    return ours._replace(contacts=contacts)
+    contacts = reading.parse_contacts(document, str(file), _latest())
+    return ours._replace(contacts=reading.held(contacts, ours.plans, str(file)))
 
 
 def sign(file: Path, plans: bool, key: bytes) -> tuple[Path, str]:
@@ -98,6 +101,11 @@ def _held(file: str, verifier: str) -> bytes:
         cure = "put back what was signed, or sign it with khien contacts sign"
         raise ConfigError(f"{path}: {error}: {cure}") from error
     return document
+
+
+def _latest() -> date:
+    """The last day that has begun somewhere."""
+    return machine.clock().date() + timedelta(days=1)
 
 
 def _read(path: Path, most: int = reading.LARGEST) -> bytes:

@@ -10,13 +10,14 @@ import msgspec
 
 from khien import words
 from khien.app import counting, machine
+from khien.app.configuration import Site
 from khien.cli import serve
 from khien.cli.run import replayed
 from khien.cli.sheet import cell
 from khien.errors import FormatError, InputError
 from khien.ledger import LARGEST_NOTE
 from khien.packed import advice
-from khien.pipeline import figures, reports
+from khien.pipeline import figures, reports, tables
 from khien.pipeline.figures import Figure, Figures, Period
 from khien.words import LANGUAGES, number, printable
 
@@ -47,7 +48,7 @@ def _counted(data: Path | None, period: Period) -> Figures:
 
 def _lines(counted: Figures, language: str) -> list[str]:
     lines: list[str] = []
-    for group, rows in figures.rows(counted, language).items():
+    for group, rows in tables.rows(counted, language).items():
         lines.append(words.phrase(f"figures-{group}", language))
         for row in rows:
             lines.append(f"  {row.label}: {row.value}")
@@ -61,7 +62,7 @@ def _sheet(counted: Figures) -> str:
     writer.writerow(_HEADER)
     for each in counted.figures:
         said = (each.code, cell(each.part), each.value, each.unit, each.withheld, each.of, each.source)
-        writer.writerow([*said, *(figures.counting(each, language) for language in LANGUAGES)])
+        writer.writerow([*said, *(tables.counting(each, language) for language in LANGUAGES)])
     return text.getvalue()
 
 
@@ -81,14 +82,14 @@ def verify(data: Path | None, report: Path, verifier: str | None, language: str)
         which = told or counted
         assert which is not None  # one of both there is
         said = {"before": _value(told, language), "now": _value(counted, language)}
-        click.echo(words.phrase("figures-differ", language, figure=figures.label(which, language), **said))
+        click.echo(words.phrase("figures-differ", language, figure=tables.label(which, language), **said))
     if not differ:
         click.echo(words.phrase("figures-hold", language, count=number(len(before.figures), language)))
     return 1 if differ else 0
 
 
 def _value(figure: Figure | None, language: str) -> str:
-    return words.phrase("figures-gone", language) if figure is None else figures.written(figure, language)
+    return words.phrase("figures-gone", language) if figure is None else tables.written(figure, language)
 
 
 def _read(path: Path, most: int) -> bytes:
@@ -102,6 +103,7 @@ def _read(path: Path, most: int) -> bytes:
 
 def report(data: Path | None, half: str, folder: Path, language: str) -> int:
     """Writes the report of half a year."""
+    counting.half(half, machine.clock().date())
     directory = machine.place(data)
     with machine.store(directory) as store:
         dated = replayed(store)
@@ -111,11 +113,12 @@ def report(data: Path | None, half: str, folder: Path, language: str) -> int:
     return 0
 
 
-def kit(data: Path | None, protect: Path | None, folder: Path, language: str) -> int:
-    """Writes slides and posters."""
+def kit(data: Path | None, protect: Path | None, folder: Path, site: str, language: str) -> int:
+    """Writes slides and posters. site: the address of the site, printed on them; empty for none."""
+    Site(public=site).expect_reachable()
     directory = machine.place(data)
     with machine.store(directory) as store:
         dated = replayed(store)
-    serve.write("handout", folder, data=directory, protect=protect, replay=dated)
+    serve.write("handout", folder, data=directory, protect=protect, replay=dated, public=site)
     click.echo(words.phrase("kit-written", language, path=printable(str(folder))))
     return 0

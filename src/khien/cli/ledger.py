@@ -30,7 +30,7 @@ def verify(data: Path | None, folder: Path | None, verifier: str | None, against
     """
     kept = None if against is None else _bounded(against, LARGEST_NOTE)
     if folder is not None:
-        found = mirrors.verify(folder, verifier or machine.log(machine.place(data)).verifier, kept)
+        found = mirrors.verify(folder, verifier or _own(data), kept)
     else:
         directory = machine.place(data)
         with machine.store(directory) as store:
@@ -67,6 +67,17 @@ def mirror(
     return 0
 
 
+def _own(data: Path | None) -> str:
+    """The key of this house, in a form that is held to. InputError: there is no log of its own here, give the key."""
+    directory = machine.named(data)
+    if not machine.is_place(directory):
+        raise InputError(
+            f"{printable(str(directory))}: no data directory is here, so give --key KEY: who signs the log prints it"
+            " with khien ledger checkpoint --key, and the site shows it at /watch"
+        )
+    return machine.log(directory).verifier
+
+
 def _fetching(open_: ExitStack, base: str, allow: Sequence[str]) -> Callable[[str], bytes]:
     try:
         port = httpx.URL(base).port
@@ -93,7 +104,7 @@ def prove(data: Path | None, reference: str) -> int:
 def check(data: Path | None, file: Path, verifier: str | None, language: str) -> int:
     """Holds a proof to a key. CustodyError: it does not hold."""
     document = _bounded(file, LARGEST_PROOF)
-    leaf, log = held.check(document, verifier or machine.log(machine.place(data)).verifier)
+    leaf, log = held.check(document, verifier or _own(data))
     index = str(listed.index_of(leaf))
     size = words.number(log.size, language)
     click.echo(words.phrase("ledger-proven", language, index=index, size=size, name=log.origin))

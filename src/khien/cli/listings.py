@@ -9,15 +9,15 @@ from typing import Any, get_args
 import click
 import msgspec
 
-from khien import words
+from khien import officers, words
 from khien.app import machine, registers
 from khien.cli import findings
 from khien.cli.acting import acting
 from khien.cli.terminal import shown
 from khien.contracts import Store
-from khien.errors import FormatError, InputError, ListingError, ObservableError
+from khien.errors import FormatError, InputError, ListingError, ObservableError, RefusedError
 from khien.listing import key, listing_id, narrowest, propose
-from khien.model import Listing, ListingState, Record, SiteClass, Text, Unit
+from khien.model import Listing, ListingState, Officer, Record, Role, SiteClass, Text, Unit
 from khien.pipeline import listed
 from khien.pipeline.listings import Listings
 from khien.words import printable
@@ -35,7 +35,7 @@ class Proposal(Record, frozen=True, kw_only=True):
     harm: str
     conduct: tuple[str, ...] = ()
     evidence: str = ""
-    note: Text | str = ""
+    note: Text = Text(vi="", en="")
     unit: Unit | None = None
     site: SiteClass = "unclear"
     days: int = 90
@@ -57,14 +57,20 @@ def list_(
     **fields: Any,
 ) -> int:
     """Lists a site, or says which rule forbids it; answers the exit status."""
-    given: dict[str, Any] = {"note": Text(vi=note or note_en, en=note_en or note), "unit": unit, "days": days}
+    given: dict[str, Any] = {"note": _noted(note, note_en), "unit": unit, "days": days}
     with _acting(data, protect, by) as (listings, name):
         if finding:
             found = findings.one(listings.store, finding)
             given |= {"finding": found.id, "reasons": found.reasons}
         digest = listings.store.put(_evidence(evidence)) if evidence else ""
         proposal = _proposal(listings, what, evidence=digest, **given, **fields)
-        return _told(lambda: listings.list_(proposal, by=name), what, language)
+
+        def listed() -> Listing:
+            if listings.judged(proposal, name, listings.audit.clock()).state == "proposed":
+                _expect_officers(listings.store, name, least="officer")
+            return listings.list_(proposal, by=name)
+
+        return _told(listed, what, language)
 
 
 def delist(data: Path | None, protect: Path | None, reference: str, by: str | None, why: str, language: str) -> int:
@@ -93,7 +99,7 @@ def change(
         id_, until = one(listings.store, reference).id, listings.audit.clock() + timedelta(days=min(days or 0, _EVER))
         given = {
             "site": site,
-            "note": Text(vi=note or note_en, en=note_en or note) if note or note_en else None,
+            "note": _noted(note, note_en) if note or note_en else None,
             "evidence": listings.store.put(_evidence(evidence)) if evidence else None,
             "until": until if days else None,
         }
@@ -104,8 +110,11 @@ def change(
 def approve(data: Path | None, protect: Path | None, reference: str, by: str | None, language: str) -> int:
     """Lists what somebody else proposed."""
     with _acting(data, protect, by) as (listings, name):
-        id_ = one(listings.store, reference).id
-        return _told(lambda: listings.approve(id_, by=name), reference, language)
+        waits = one(listings.store, reference)
+        if waits.state == "proposed" and name not in waits.by:  # else the rules say what is wrong
+            _expect_officers(listings.store, waits.by[-1], least="officer")  # before them, who listed it earlier
+            _expect_officers(listings.store, name, least="approver")
+        return _told(lambda: listings.approve(waits.id, by=name), reference, language)
 
 
 def decide(
@@ -114,13 +123,15 @@ def decide(
     """Decides on an objection."""
     with _acting(data, protect, by) as (listings, name):
         id_ = one(listings.store, reference).id
+        if keep:
+            _expect_officers(listings.store, name, least="approver")
         return _told(lambda: listings.decide(id_, keep, by=name, why=why), reference, language)
 
 
 def import_(data: Path | None, protect: Path | None, file: Path, by: str | None, language: str) -> int:
     """Lists what a file proposes; answers the exit status."""
     with _acting(data, protect, by) as (listings, name), _opened(file).open("rb") as lines:
-        done = listings.import_(_proposals(listings, lines), by=name)
+        done = listings.import_(_proposals(listings, lines, printable(str(file))), by=name)
     counts = {"listed": words.number(done.listed, language), "proposed": words.number(done.proposed, language)}
     click.echo(words.phrase("listings-imported-count", language, **counts))
     for rule, count in sorted(done.refused.items()):
@@ -184,6 +195,25 @@ def _acting(data: Path | None, protect: Path | None, by: str | None) -> Generato
         yield machine.listings(directory, store, known), acting(store, by)
 
 
+def _expect_officers(store: Store, *names: str, least: Role) -> None:
+    """RefusedError: one of those who are to be two people is none that is known here, and how to make them known."""
+    for name, found in zip(names, map(store.load(Officer, *names).get, names), strict=True):
+        if found is not None and not found.left and officers.may(found.role, least):
+            continue
+        shown_ = printable(name)
+        why = f"{shown_} is no officer here with the role {least}, and this takes two people who are known"
+        if not any(not each.left for each in officers.every(store)):
+            why = f"this takes two people, and no officer is known here, so that two people cannot be shown ({shown_})"
+        raise RefusedError(f"{why}: khien officers invite NAME --role {least}, then --by NAME")
+
+
+def _noted(vi: str, en: str) -> Text:
+    """What an officer states. InputError: only in one language."""
+    if bool(vi.strip()) != bool(en.strip()):
+        raise InputError("give both --note and --note-en: people read it in their own language")
+    return Text(vi=vi, en=en)
+
+
 def _told(act: Callable[[], Listing], what: str, language: str) -> int:
     try:
         done = act()
@@ -210,18 +240,18 @@ def _proposal(listings: Listings, value: str, *, unit: Unit | None, days: int, *
     return propose(unit or narrowest(value), value, at=at, until=at + timedelta(days=min(days, _EVER)), **fields)
 
 
-def _proposals(listings: Listings, lines: Any) -> Iterator[Listing]:
-    """FormatError: a line is no proposal, and which."""
+def _proposals(listings: Listings, lines: Any, file: str) -> Iterator[Listing]:
+    """FormatError: a line is no proposal, and which of which file."""
     decode = msgspec.json.Decoder(Proposal).decode
     for number, line in enumerate(iter(lambda: lines.readline(_LONGEST_LINE), b""), 1):
         try:
             each = decode(line)
             yield _proposal(
                 listings, each.value, unit=each.unit, days=each.days, harm=each.harm, conduct=each.conduct,
-                evidence=each.evidence, note=Text.of(each.note), site=each.site,
+                evidence=each.evidence, note=each.note, site=each.site,
             )  # fmt: skip
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ObservableError) as error:
-            raise FormatError(f"line {number} is no proposal: {error}") from error
+            raise FormatError(f"{file}: line {number} is no proposal: {error}") from error
 
 
 def _opened(path: Path) -> Path:

@@ -20,10 +20,13 @@ def write(data: Path | None, folder: Path, language: str) -> int:
     known = registers.known(Register(names=()))  # nothing is listed here
     with machine.store(place) as store:
         log = machine.listings(place, store, known, timedelta(hours=People().decide_hours))
-        published = Outputs(log, _home()).now()
+        home = _home()
+        published = Outputs(log, home).now()
         outputs.write(published, folder)
     said = {"path": printable(str(folder)), "version": str(published.version), "count": str(len(published.files))}
     click.echo(words.phrase("lists-written", language, **said))
+    if not home:
+        click.echo(words.phrase("lists-no-home", language), err=True)
     return 0
 
 

@@ -105,12 +105,15 @@ def _bounds() -> tuple[str, ...]:
     return (*headers, "--backlog", str(_MOST), "--backpressure", str(most))
 
 
-def write(page: str, folder: Path, *asked: str, data: Path, protect: Path | None, replay: bool) -> None:
-    """Has what a module of the site writes as files written into a folder: report, halfyear, handout.
+def write(
+    page: str, folder: Path, *asked: str, data: Path, protect: Path | None, replay: bool, public: str = ""
+) -> None:
+    """Has what a module of the site writes as files written into a folder: report, halfyear, handout. public: the
+    address of the site, to be printed in them.
 
     UnavailableError: that did not succeed; what the child said is shown.
     """
-    told = _tell(Serving(data=str(data.resolve()), protect=_absolute(protect), site=Site(), replay=replay))
+    told = _tell(Serving(data=str(data.resolve()), protect=_absolute(protect), site=Site(public=public), replay=replay))
     try:
         child = _start((f"khien.web.{page}", str(folder.absolute()), *asked), told)
         if child.wait():

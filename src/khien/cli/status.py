@@ -8,6 +8,7 @@ import msgspec
 
 from khien import words
 from khien.app import assembly, checks, configuration, machine
+from khien.app.configuration import Site
 from khien.cli.sources import line
 from khien.contracts import Store
 from khien.errors import CustodyError, Error
@@ -58,10 +59,10 @@ def status(asked: Path | None, format: str, language: str) -> int:
 
 def doctor(config: Path | None, data: Path | None, deep: bool, language: str) -> int:
     """Checks a configuration and its data directory; a line for all that is wrong, with its cure; 1 if anything is."""
-    place, problems = data, list[str]()
+    place, site, problems = data, None, list[str]()
     try:
         made = assembly.load(config)
-        place = data or made.data
+        place, site = data or made.data, made.site
         problems += checks.unusable(config)
         if config is None and not configuration.CONFIG.exists():
             click.echo(words.phrase("no-config", language))
@@ -70,7 +71,7 @@ def doctor(config: Path | None, data: Path | None, deep: bool, language: str) ->
     except Error as error:
         problems += str(error).splitlines()
     if place is not None and machine.is_place(place):
-        problems += _wrong(place, deep, language)
+        problems += _wrong(place, site, deep, language)
     elif place is not None:
         click.echo(words.phrase("no-place", language, path=printable(str(place))))
     for each in problems:
@@ -91,14 +92,15 @@ def _waits(store: Store, language: str) -> list[str]:
     return [words.phrase("deliveries-wait", language, count=number(len(tried), language), since=since, why=why)]
 
 
-def _wrong(place: Path, deep: bool, language: str) -> list[str]:
+def _wrong(place: Path, site: Site | None, deep: bool, language: str) -> list[str]:
     """What is wrong with a data directory, each with its cure."""
     try:
         with machine.store(place) as store:
             troubles = [f"{each.id}: {each.trouble}" for each in store.find(SourceState, limit=10_000) if each.trouble]
             unsigned = [f"{each.constituent.id}: {why}" for each in enrol.everyone(store) for why in _unsigned(each)]
             damage = [f"{each.place}: {each.what}: {each.cure}" for each in store.check(deep=deep)]
-            return [*troubles, *_waits(store, language), *unsigned, *damage]
+            unreachable = checks.unreachable(site, store)
+            return [*troubles, *_waits(store, language), *unsigned, *unreachable, *damage]
     except CustodyError as error:
         return [str(error)]
 

@@ -20,6 +20,7 @@ LICENCE = "CC0-1.0: take it, use it, pass it on"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_OWNER = 180  # octets of a name in a zone: a longer one, "*." and the zone's own name might not fit in 253
+_TRIGGER = re.compile(r"(?:^|\.)rpz-[^.]*$")  # behind such a label a zone has no name, but addresses or name servers
 _SPECIAL = re.compile(r"[*$^|]")  # what means something else in an AdBlock rule
 _TTL, _REFRESH, _RETRY, _EXPIRE = 60, 60, 60, 86_400  # seconds: what is removed is gone from resolvers in two minutes
 
@@ -98,7 +99,7 @@ def _sentence(reason: Reason, language: str) -> str:
 
 @dataclass(frozen=True)
 class Plain:
-    """An encoder: a domain or host a line; of URLs nothing."""
+    """An encoder: a domain or host a line; of URLs and addresses nothing."""
 
     name: ClassVar[str] = "listings-plain"
     media_type: ClassVar[str] = "text/plain"
@@ -107,7 +108,7 @@ class Plain:
 
     def encode(self, records: Iterable[Listing], /) -> bytes:
         """UTF-8 text."""
-        return _lines(self.edition, "#", [each.value for each in records if each.unit != "url"])
+        return _lines(self.edition, "#", [each.value for each in records if _names(each)])
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ def _names(each: Listing) -> tuple[str, ...]:
 
 def _owners(each: Listing) -> tuple[str, ...]:
     named = _names(each)
-    if not named or len(each.value) > _LONGEST_OWNER:
+    if not named or len(each.value) > _LONGEST_OWNER or _TRIGGER.search(each.value):
         return ()
     return (each.value, f"*.{each.value}") if each.unit == "domain" else named
 

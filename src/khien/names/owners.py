@@ -1,7 +1,7 @@
 """Who owns a name: what below a public suffix has one owner, and where anybody may put a site.
 
 Public suffixes follow publicsuffix.org/list: below a suffix of its private part anybody may put a site, and whoever
-runs it is not to blame for each.
+runs it is not to blame for each. On a platform everybody has a page, or a short link, below one name.
 """
 
 from functools import cache
@@ -14,6 +14,22 @@ FREE = frozenset(  # where anybody may put a site, and the list above does not s
     " sharepoint.com sites.google.com strikingly.com mystrikingly.com telegra.ph tumblr.com typeform.com ucoz.net"
     " ukit.me webador.com webcindario.com webnode.page weebly.com wordpress.com".split()
 )
+
+PLATFORMS = frozenset(  # one name for everybody's pages or short links: what one person puts there is a page
+    "bit.ly bitly.com buff.ly chotot.com cutt.ly dailymotion.com discord.com discord.gg dropbox.com facebook.com fb.com"
+    " fb.me github.com gitlab.com goo.gl heylink.me instagram.com is.gd lazada.vn linkedin.com linktr.ee lnk.bio m.me"
+    " mediafire.com medium.com messenger.com ow.ly pastebin.com pinterest.com rb.gy rebrand.ly reddit.com s.id"
+    " shope.ee shopee.vn shorturl.at soundcloud.com substack.com t.co t.ly t.me telegram.me telegram.org threads.net"
+    " tiktok.com tiny.cc tinyurl.com twitch.tv twitter.com v.gd viber.com vk.com vm.tiktok.com wa.me whatsapp.com"
+    " x.com youtu.be youtube.com zalo.me zaloapp.com".split()
+)
+
+_EXAMPLES = frozenset({"example", "invalid", "test"})
+
+
+def is_platform(name: str) -> bool:
+    """Whether everybody's pages, or short links, are below this one name."""
+    return name in PLATFORMS
 
 
 def registrable(host: str) -> str:
@@ -30,6 +46,17 @@ def is_suffix(name: str) -> bool:
     return _suffixes(private=True).is_public(name)
 
 
+def is_registry(name: str) -> bool:
+    """Whether a registry gives out the names directly below it."""
+    return _suffixes(private=False).is_public(name)
+
+
+def is_delegated(host: str) -> bool:
+    """Whether a name ends with a top level that somebody registers names in, or with one of examples (RFC 2606)."""
+    last = host.rpartition(".")[2]
+    return last in _EXAMPLES or _suffixes(private=False, unknown=False).publicsuffix(last) is not None
+
+
 def is_shared(host: str) -> bool:
     """Whether anybody may put a site below a domain that the host is below, or that it is."""
     labels = host.split(".")
@@ -39,6 +66,7 @@ def is_shared(host: str) -> bool:
 
 
 @cache
-def _suffixes(*, private: bool) -> PublicSuffixList:
-    """The list that comes with the package publicsuffixlist, with its private part or without."""
-    return PublicSuffixList(only_icann=not private)
+def _suffixes(*, private: bool, unknown: bool = True) -> PublicSuffixList:
+    """The list that comes with the package publicsuffixlist, with its private part or without. unknown: a top level
+    that it has not is one as well."""
+    return PublicSuffixList(only_icann=not private, accept_unknown=unknown)

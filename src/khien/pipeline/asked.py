@@ -4,65 +4,82 @@ A question is a batch of one through the detectors. What is personal in a messag
 it. Nothing of a question is kept, and no error quotes it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 import pyarrow as pa
 
-from khien import schema
+from khien import schema, words
 from khien.contracts import Store
 from khien.errors import FormatError, ObservableError
 from khien.messages import judge, question
 from khien.messages.links import MOST, links
 from khien.messages.mask import masked
 from khien.messages.numbers import number
-from khien.messages.payment import payment
+from khien.messages.payment import money, payment
 from khien.messages.question import About
 from khien.model import Finding, Reason
-from khien.pipeline.linked import Judged, Judges, Sure, Verdict, judged, said, sure
+from khien.pipeline.linked import CERTAINTY, MOST_REASONS, Judged, Judges, Sure, Verdict, judged, said, sure
 from khien.triage import life
 
 LONGEST_SENDER = 320  # characters
+MOST_ADVICE = 5
 
 _FREE = ("gmail.com", "yahoo.com", "yahoo.com.vn", "outlook.com", "hotmail.com", "icloud.com", "proton.me")
 
 _BAD_LINK = ("not-open", "own-way", "entered", "paid", "report")
-_BAD_MESSAGE = ("not-answer", "not-open", "own-way", "entered", "paid", "keep", "report")
+_BAD_SENDER = ("not-answer", "own-way", "entered", "paid", "keep")
+_HACKED = ("hacked", "ask-owner", "entered", "paid", "tell-owner")  # the real site is the one to keep away from
+_BROKEN_CODE = ("not-pay", "ask-payee", "paid")
 _ADVICE: Mapping[tuple[About, Verdict], tuple[str, ...]] = {  # words.phrase says each, as asked-do-…
     ("link", "harmful"): _BAD_LINK,
     ("link", "looks-harmful"): _BAD_LINK,
     ("link", "belongs"): ("compare", "type"),
     ("link", "nothing"): ("not-proof", "own-way"),
-    ("message", "harmful"): _BAD_MESSAGE,
-    ("message", "looks-harmful"): _BAD_MESSAGE,
+    ("message", "harmful"): _BAD_LINK,  # of links: what tells a story is in AGAINST
+    ("message", "looks-harmful"): _BAD_LINK,
     ("message", "nothing"): ("not-proof", "own-way", "no-code"),
-    ("number", "harmful"): _BAD_MESSAGE,
-    ("number", "looks-harmful"): _BAD_MESSAGE,
+    ("number", "harmful"): _BAD_SENDER,
+    ("number", "looks-harmful"): _BAD_SENDER,
     ("number", "nothing"): ("call-back", "no-code", "no-money"),
     ("payment", "nothing"): ("ask-payee", "compare-name", "paid"),
 }
 
-
-AGAINST: Mapping[str, str] = {  # likewise, by what a message was found to tell (messages.judge), and by its tricks
-    "authority": "no-arrest",
-    "job": "no-deposit",
-    "investment": "no-invest",
-    "loan": "no-deposit",
-    "prize": "no-deposit",
-    "recovery": "no-deposit",
-    "family": "know-first",
-    "boss": "know-first",
-    "romance": "no-money",
-    "takeover": "no-code",
-    "app": "no-app",
-    "blackmail": "no-image",
+AGAINST: Mapping[str, tuple[str, ...]] = {  # likewise, by the story of a message, what weighs most first
+    story: tuple(codes.split())
+    for story, codes in {
+        "authority": "no-arrest hang-up not-open ask-police paid entered",
+        "bank": "not-open call-bank entered paid no-code own-way",
+        "parcel": "see-order not-open no-money entered paid",
+        "job": "no-deposit not-open ask-firm paid keep",
+        "investment": "no-invest no-more not-open paid keep",
+        "loan": "lender no-fee not-open debt paid",
+        "prize": "no-deposit not-open no-code entered paid",
+        "family": "call-known know-first no-money paid tell-them",
+        "romance": "no-money ask-friend no-pictures paid keep",
+        "takeover": "no-code not-open see-devices entered report",
+        "app": "no-app not-open own-way entered paid",
+        "recovery": "no-recovery no-code not-open paid keep",
+        "utility": "call-bill not-open no-money entered paid",
+        "support": "no-remote no-app not-open entered paid",
+        "blackmail": "not-fault no-image young call-now keep",
+        "shopping": "see-first not-open ask-seller paid keep",
+        "charity": "ask-charity no-money not-open paid report",
+        "boss": "call-known know-first no-money paid tell-work",
+        "benefit": "no-benefit-fee not-open ask-ward entered paid",
+        "other": "not-answer not-open no-money paid no-code entered",
+    }.items()
+}
+TRICKS: Mapping[str, str] = {  # likewise, by a trick, where the story has room for it
     "wants-secret": "no-code",
     "wants-app": "no-app",
     "wants-payment": "no-money",
     "money-first": "no-deposit",
 }
+_GENTLE = "blackmail"  # whoever is threatened is told nothing but what is for them
+_MAYBE_THREATENED = ("not-proof", "no-image", "young", "call-now")  # where a threat is not sure
 
 
 class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,9 +93,9 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Answer(msgspec.Struct, frozen=True):
     """What is said of a question.
 
-    subject: the host of a link, the digits of a number, the domain of an address; empty of all else. reasons: two at
-    least. advice: codes. listing: the id of what covers it. masked: a message as it was looked at. links: those in it,
-    or the one that was asked about.
+    subject: the host of a link, the digits of a number, the domain of an address; empty of all else. reasons: two to
+    five, the strongest first. advice: codes, at most five. listing: the id of what covers it. masked: a message as it
+    was looked at. links: those in it, or the one that was asked about.
     """
 
     verdict: Verdict
@@ -116,16 +133,16 @@ def _link(text: str, judges: Judges, store: Store | None, at: datetime) -> Answe
     if not found:
         raise ObservableError("there is no name in it: write one with a dot, or a link")
     (one,) = found
+    advice = _HACKED if one.hacked else _ADVICE["link", one.verdict]
     return Answer(
-        one.verdict, "link", one.name, one.reasons, _ADVICE["link", one.verdict], one.sure, one.listing, one.findings,
-        links=found,
+        one.verdict, "link", one.name, one.reasons, advice, one.sure, one.listing, one.findings, links=found
     )  # fmt: skip
 
 
 def _message(asked: Asked, judges: Judges, store: Store | None, at: datetime) -> Answer:
     """As bad as the worst of its links and its tricks. That it names a real site says nothing of the message.
 
-    Of a link that is bad the first reason is said; all of them are with the links.
+    Of its worst link the first reason is said; all of all links are with them.
     """
     text = masked(asked.text.strip())
     met = links(text)
@@ -134,30 +151,51 @@ def _message(asked: Asked, judges: Judges, store: Store | None, at: datetime) ->
     lures = tuple(life.findings([judges.messages(rows)], source="", at=at))
     tricks = [each for each in lures if each.score >= judge.LIKELY]
     verdict = _worst(found, bool(tricks))
-    bad = [each for each in found if each.verdict == verdict != "nothing"]
-    reasons = [reason for each in bad for reason in (said("asked-link-bad", domain=each.name), each.reasons[0])]
-    reasons += [reason for each in lures for reason in each.reasons]
-    if lures and not tricks:
-        reasons.append(said("asked-few-tricks"))
-    if not bad:
-        reasons.append(said("asked-links-quiet", count=str(len(found))) if found else said("asked-no-links"))
-    if len(met) == MOST:
-        reasons.append(said("asked-links-most", count=str(MOST)))
-    if not lures:
-        reasons.append(said("asked-no-tricks"))
-    score = max((each.score for each in (*bad, *tricks)), default=0.0)
+    bad = sorted((each for each in found if each.verdict == verdict != "nothing"), key=lambda each: -each.score)
+    score = max((each.score for each in tricks), default=0.0)
     return Answer(
         verdict=verdict,
         about="message",
         subject="",
-        reasons=_once((*reasons, *_of(asked.sender, judges))),
-        advice=_advice(tricks, verdict, bool(met)),
-        sure="sure" if verdict == "harmful" else sure(score),
+        reasons=_once((*_why(text, bad, found, lures, judges), *_of(asked.sender, judges))),
+        advice=_advice(lures, verdict, bad, bool(met)),
+        sure=_surest((sure(score), *(each.sure for each in bad))),
         listing=next((each.listing for each in bad), ""),
         findings=(*(finding for each in bad for finding in each.findings), *lures),
         masked=text,
         links=found,
     )
+
+
+def _surest(every: Iterable[Sure]) -> Sure:
+    return max(every, key=CERTAINTY.index)
+
+
+def _why(
+    text: str, bad: Sequence[Judged], found: Sequence[Judged], lures: Sequence[Finding], judges: Judges
+) -> Iterator[Reason]:
+    """The strongest first; the story a message tells is said whatever else there is."""
+    told = [reason for each in bad[:1] for reason in (said("asked-link-bad", domain=each.name), each.reasons[0])]
+    strange = any(_strange(each) for each in lures)
+    if not strange and (others := judges.strangers(text, found)):
+        told, strange = [*told, *others], True
+    tricked = any(each.score >= judge.LIKELY for each in lures)
+    if lures and not tricked:
+        told.append(said("asked-few-tricks"))
+    for each in lures:
+        told += [*each.reasons[:-1][: max(0, MOST_REASONS - 1 - len(told))], each.reasons[-1]]
+    yield from told
+    if not (bad or strange or tricked):
+        yield said("asked-links-quiet", count=str(len(found))) if found else said("asked-no-links")
+    if len(links(text)) == MOST:
+        yield said("asked-links-most", count=str(MOST))
+    if not lures:
+        yield said("asked-no-tricks")
+
+
+def _strange(lure: Finding) -> bool:
+    """Whether it says already that a message calls itself one and leads to another."""
+    return any(each.code == "lure-mismatch" for each in lure.reasons)
 
 
 def _worst(found: Iterable[Judged], tricked: bool) -> Verdict:
@@ -167,11 +205,28 @@ def _worst(found: Iterable[Judged], tricked: bool) -> Verdict:
     return "looks-harmful" if tricked or "looks-harmful" in verdicts else "nothing"
 
 
-def _advice(tricks: Iterable[Finding], verdict: Verdict, leads: bool) -> tuple[str, ...]:
-    """What to do against the stories and tricks that were met, then in any case; leads: there is a link."""
-    told = (code for each in tricks for code in (each.claim, *each.techniques))
-    every = (*(AGAINST[code] for code in told if code in AGAINST), *_ADVICE["message", verdict])
-    return tuple(each for each in dict.fromkeys(every) if leads or each != "not-open")
+def _advice(lures: Sequence[Finding], verdict: Verdict, bad: Sequence[Judged], leads: bool) -> tuple[str, ...]:
+    """What to do against the story that was met and the heaviest trick, or else against the links; leads: there are
+    links."""
+    tricks = [each for each in lures if each.score >= judge.LIKELY]
+    if tricks and tricks[0].claim == _GENTLE:
+        told = AGAINST[_GENTLE]
+        return (*told[:-1], "not-open") if bad else told
+    if tricks:
+        story = AGAINST.get(tricks[0].claim, AGAINST[judge.OTHER])
+        also = [
+            TRICKS[code] for each in tricks for code in each.techniques if code in TRICKS and TRICKS[code] not in story
+        ]
+        every = (*story[:2], *also[:1], *story[2:])
+        if bad and "not-open" not in every:
+            every = ("not-open", *every)
+    elif bad and all(each.hacked for each in bad):
+        every = _HACKED
+    elif verdict == "nothing" and any(each.claim == _GENTLE for each in lures):
+        every = _MAYBE_THREATENED
+    else:
+        every = _ADVICE["message", verdict]
+    return tuple(each for each in dict.fromkeys(every) if leads or each != "not-open")[:MOST_ADVICE]
 
 
 def _sender(text: str, judges: Judges, store: Store | None, at: datetime) -> Answer:
@@ -221,21 +276,21 @@ def _payment(text: str) -> Answer:
         paid = payment(text)
     except FormatError as error:
         raise ObservableError(str(error)) from error
-    reasons = [said("asked-pay-to", account=paid.account, bank=paid.bank) if paid.account else said("asked-pay-other")]
+    reasons = [] if paid.whole else [said("asked-pay-broken")]
+    reasons.append(
+        said("asked-pay-to", account=paid.account, bank=paid.bank) if paid.account else said("asked-pay-other")
+    )
     if paid.name:
         reasons.append(said("asked-pay-name", name=paid.name))
     if paid.amount:
-        reasons.append(said("asked-pay-amount", amount=paid.amount))
-    if not paid.whole:
-        reasons.append(said("asked-pay-broken"))
+        written = {f"amount-{each}": money(paid, each) for each in words.LANGUAGES}
+        reasons.append(said("asked-pay-amount", amount=paid.amount, **written))
     reasons.append(said("asked-pay-no-list"))
+    if not paid.whole:
+        return Answer("looks-harmful", "payment", "", tuple(reasons), _BROKEN_CODE, "unsure")
     return Answer("nothing", "payment", "", tuple(reasons), _ADVICE["payment", "nothing"], "unsure")
 
 
 def _once(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
-    """Each once, in their order."""
-    told: list[Reason] = []
-    for each in reasons:
-        if each not in told:
-            told.append(each)
-    return tuple(told)
+    """Each once, in their order, as many as anybody reads."""
+    return tuple({(each.code, *sorted(each.params.items())): each for each in reasons}.values())[:MOST_REASONS]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Literal
 
 import httpx
 from msgspec import structs
@@ -12,17 +13,29 @@ from msgspec import structs
 from khien import canon
 from khien.contracts import Store
 from khien.errors import ConfigError, FormatError, InputError, RefusedError, UnavailableError
+from khien.listing import is_name
 from khien.model import Asset, Listing
 from khien.outward import http
 from khien.outward.dns import Names
 from khien.pipeline.paging import every
 from khien.pipeline.prove import by_dns
 from khien.pipeline.saving import until_saved
-from khien.triage import proofs
+from khien.triage import proofs, tokens
 from khien.triage.proofs import Challenge
 
 KEPT = timedelta(days=365)  # after an objection was decided, what its owner said
 WELL_KNOWN = "/.well-known/khien-challenge.txt"  # RFC 8615
+
+Trouble = Literal[  # pages say each, as appeal-trouble-…
+    "",
+    "dns-missing",  # no such text is there yet
+    "dns-silent",  # nobody answers for the name
+    "file-missing",
+    "file-other",  # it holds another text, or more
+    "file-elsewhere",  # it leads to another address, or what is sent is no file
+    "file-inside",  # the host is none of the public Internet
+    "file-silent",  # the host has no address, or does not answer
+]
 
 _LARGEST = 1024  # octets of the file
 _PATIENCE = 10.0  # seconds for it
@@ -39,7 +52,12 @@ class Control:
     port: int = 443
 
     def challenge(self, listing: Listing) -> Challenge:
-        """What is to be published for a listing. InputError: its host is too long for a name in front, or no name."""
+        """What is to be published for a listing; of an address in a file alone, DNS has no name for it.
+
+        InputError: its host is too long for a name in front.
+        """
+        if not is_name(canon.host_of(listing.value)):
+            return Challenge((), f"khien-proof={tokens.token(self.key, proofs.LABEL, f'listing/{listing.id}')}")
         return proofs.challenge(_asset(listing), self.key)
 
     def file(self, listing: Listing) -> str:
@@ -48,28 +66,37 @@ class Control:
         place = f"[{host}]" if ":" in host else host
         return f"https://{place}{'' if self.port == 443 else f':{self.port}'}{WELL_KNOWN}"
 
-    def expect_dns(self, listing: Listing) -> None:
-        """RefusedError: the text is not there. UnavailableError: nobody answers for the name."""
+    def trouble(self, listing: Listing, how: Literal["dns", "file"]) -> Trouble:
+        """What keeps the challenge from being seen; empty where it is there. InputError: nothing can prove it."""
+        return self._by_dns(listing) if how == "dns" else self._by_file(listing)
+
+    def _by_dns(self, listing: Listing) -> Trouble:
         try:
             by_dns(_asset(listing), self.key, self._dns, listing.since)
-        except ConfigError as error:
-            raise UnavailableError(f"DNS: {error}") from error
+        except RefusedError:
+            return "dns-missing"
+        except (UnavailableError, ConfigError):
+            return "dns-silent"
+        return ""
 
     @cached_property
     def _dns(self) -> Names:
         """Made when it is first asked: a machine without name servers serves the rest all the same."""
         return Names(self.servers)
 
-    def expect_file(self, listing: Listing) -> None:
-        """RefusedError: the file is not there, leads elsewhere, holds another text, or its host is none of the public
-        Internet. UnavailableError: the host does not answer."""
+    def _by_file(self, listing: Listing) -> Trouble:
         text, url = self.challenge(listing).text, self.file(listing)
         try:
             answer = http.get(self.client, url, _LARGEST, seconds=_PATIENCE, redirects=0, cut=True)
-        except FormatError as error:
-            raise RefusedError(f"{url}: {error}") from error
-        if answer.status != 200 or answer.body.strip() != text.encode():
-            raise RefusedError(f"{url} is not there (status {answer.status}), or does not hold {text} alone")
+        except FormatError:
+            return "file-elsewhere"
+        except RefusedError:
+            return "file-inside"
+        except UnavailableError:
+            return "file-silent"
+        if answer.status != 200:
+            return "file-missing"
+        return "" if answer.body.strip() == text.encode() else "file-other"
 
 
 def forget(store: Store, at: datetime) -> int:
@@ -78,7 +105,8 @@ def forget(store: Store, at: datetime) -> int:
     gone: list[Listing] = []
 
     def decided() -> Sequence[Listing]:
-        gone[:] = [_silent(each) for each in every(store, Listing, outcome=("kept", "removed")) if _is_over(each, at)]
+        over = every(store, Listing, outcome=("kept", "removed", "expired"))
+        gone[:] = [_silent(each) for each in over if _is_over(each, at)]
         return gone
 
     until_saved(store, decided)
@@ -98,6 +126,6 @@ def _silent(listing: Listing) -> Listing:
 
 def _asset(listing: Listing) -> Asset:
     host = canon.host_of(listing.value)
-    if ":" in host or host.rpartition(".")[2].isdigit():
+    if not is_name(host):
         raise InputError(f"{host}: is an address, which DNS says nothing of")
     return Asset(id=f"listing/{listing.id}", kind="domain", value=host, constituent="")

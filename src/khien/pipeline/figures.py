@@ -1,8 +1,8 @@
 """What is told in numbers, each counted anew from the store and the logs: the picture, and reports of a period.
 
-A figure has a code: words says what it is (phrase ``figure-<code>``) and how it is counted (``counted-<code>``), in
-both languages. A period is of whole days, UTC. Acts are counted from the signed logs, all else as records say it now;
-numbers of people are said as few.said has them.
+A figure has a code, from which tables has the words for it. A period is of whole days, UTC. Acts are counted from the
+signed logs, all else as records say it now; numbers of people are said as few.said has them. Nothing here holds the
+logs to their keys: app.counting does, before it has them counted.
 """
 
 from collections import Counter
@@ -12,7 +12,6 @@ from math import ceil
 from statistics import median
 from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
-from khien import words
 from khien.breach.ranges import PUBLIC
 from khien.contracts import Store
 from khien.flows.judge import FLOOD, TAKES_PART
@@ -112,7 +111,7 @@ class Figures(Record, frozen=True, kw_only=True):
 
 
 def figures(store: Store, period: Period, at: datetime) -> Figures:
-    """Counts everything anew."""
+    """Counts everything anew, from the logs as the store has them."""
     counted = (
         *_seen(store, period),
         *_told(store, period),
@@ -131,61 +130,6 @@ def differing(before: Figures, now: Figures) -> Iterator[tuple[Figure | None, Fi
     for key in dict.fromkeys((*told, *counted)):
         if told.get(key) != counted.get(key):
             yield told.get(key), counted.get(key)
-
-
-class Row(NamedTuple):
-    """A figure as people read it. counted: how, empty where it is as the row before."""
-
-    label: str
-    value: str
-    counted: str
-
-
-def rows(counted: Figures, language: str) -> dict[str, list[Row]]:
-    """All figures as they are told, by GROUPS."""
-    told: dict[str, list[Row]] = {}
-    for group, codes in GROUPS.items():
-        told[group] = []
-        for code in codes:
-            of_code = [each for each in counted.figures if each.code == code]
-            for place, each in enumerate(of_code):
-                rule = "" if place else counting(each, language)
-                told[group].append(Row(label(each, language), written(each, language), rule))
-    return told
-
-
-def counting(figure: Figure, language: str) -> str:
-    """How a figure is counted, and from what."""
-    return f"{words.phrase(f'counted-{figure.code}', language)} {words.phrase(f'source-{figure.source}', language)}"
-
-
-def label(figure: Figure, language: str) -> str:
-    """What a figure is of."""
-    said = words.phrase(f"figure-{figure.code}", language)
-    if not figure.part:
-        return said
-    match figure.code:
-        case "names-state":
-            part = words.phrase(f"state-{figure.part}", language)
-        case "accounts-in":
-            part = words.printable(figure.part)
-        case _:
-            part = words.phrase(f"rank-{figure.part}", language)
-    return f"{said}: {part}"
-
-
-def written(figure: Figure, language: str) -> str:
-    """Its value as people read it, and of how many it is."""
-    if figure.withheld:
-        return words.phrase(f"figure-{figure.withheld}", language, count=words.number(few.FEWEST, language))
-    if figure.value is None:
-        return words.phrase("figure-none", language)
-    if figure.unit == "count":
-        return words.number(figure.value, language)
-    seconds = figure.value * (3600 if figure.unit == "hours" else 1)
-    size, code = (1, "seconds") if seconds < 120 else (60, "minutes") if seconds < 7200 else (3600, "hours")
-    value = words.page(f"for-{code}", language, count=words.short(seconds / size, language))
-    return words.phrase("figure-of", language, value=value, count=words.number(figure.of or 0, language))
 
 
 def _seen(store: Store, period: Period) -> Iterator[Figure]:
@@ -289,7 +233,8 @@ def _takedowns(store: Store, period: Period, at: datetime) -> Iterator[Figure]:
 def of_listings(leaves: Iterable[Leaf], period: Period) -> Iterator[Figure]:
     """What was listed, changed and taken back, and how long appeals took, by the log of listings from its first leaf.
 
-    CustodyError: a leaf was changed.
+    Leaves are taken as they are: what was changed in them is found by holding the log to its key (held.verify).
+    CustodyError: the text of one cannot be read.
     """
     acts, waited = Counter[str](), list[float]()
     objected: dict[str, datetime] = {}  # when, of listings whose appeal is not decided

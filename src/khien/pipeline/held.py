@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import NamedTuple
 
 import msgspec
 
@@ -12,7 +13,8 @@ from khien import ledger
 from khien.contracts import Store
 from khien.ct import tree
 from khien.errors import CustodyError, FormatError
-from khien.ledger import Checkpoint
+from khien.ledger import Checkpoint, signed_checkpoint
+from khien.listing import STANDS
 from khien.model import Leaf, Listing, Tree
 from khien.pipeline.listed import (
     Tiles,
@@ -24,7 +26,6 @@ from khien.pipeline.listed import (
     public,
     read_head,
     said,
-    signed,
     tile_id,
     tiles,
 )
@@ -43,25 +44,38 @@ def verify(store: Store, verifier: str, against: bytes | None = None) -> Checkpo
     if store.load(Leaf, leaf_id(head.size)) and read_head(store) == head:
         raise CustodyError(f"the head of the log was set back to {head.size}: {leaf_id(head.size)} is there")
     if not head.size:
-        if against is not None and signed(against, verifier, "the checkpoint that was kept").size:
+        if against is not None and signed_checkpoint(against, verifier, "the checkpoint that was kept").size:
             raise CustodyError("the whole log is gone: the checkpoint that was kept has leaves")
+        _hold_listings(store, head, State())
         return Checkpoint(ledger.parse_verifier(verifier)[0], 0, ledger.EMPTY)
     state = State()
     found = verify_leaves(islice(leaves(store), head.size), tiles(store), head.checkpoint.encode(), verifier, state)
     if found.size != head.size:
         raise CustodyError(f"the head of the log says {head.size} leaves, and was signed for {found.size}")
     if against is not None:
-        expect_grown(signed(against, verifier, "the checkpoint that was kept"), found, tiles(store))
+        expect_grown(signed_checkpoint(against, verifier, "the checkpoint that was kept"), found, tiles(store))
     _hold_listings(store, head, state)
     return found
 
 
+class _Told(NamedTuple):
+    """Which leaves a listing has, a digest of it as it stands, and whether people are told of it; of that neither where
+    the last leaf was redacted."""
+
+    leaves: list[int]
+    digest: bytes
+    stands: bool
+
+
+_NEVER = _Told([], b"", stands=False)
+
+
 @dataclass
 class State:
-    """What the leaves that were read say: of each listing which leaves it has, and a digest of it as it stands; which
-    leaves have no text, and what others say is left of them."""
+    """What the leaves that were read say: of each listing what _Told has; which leaves have no text, and what others
+    say is left of them."""
 
-    listings: dict[str, tuple[list[int], bytes]] = field(default_factory=dict[str, tuple[list[int], bytes]])
+    listings: dict[str, _Told] = field(default_factory=dict[str, _Told])
     empty: dict[int, Leaf] = field(default_factory=dict[int, Leaf])
     redacted: dict[int, Leaf] = field(default_factory=dict[int, Leaf])
 
@@ -71,7 +85,7 @@ def verify_leaves(found: Iterable[Leaf], kept: Tiles, note: bytes, verifier: str
 
     CustodyError: names the first leaf or tile that is not what was signed.
     """
-    checkpoint = signed(note, verifier, "the head of the log of listings")
+    checkpoint = signed_checkpoint(note, verifier, "the head of the log of listings")
     size, rest = 0, iter(found)
     edge: dict[tuple[int, int], bytes] = {}  # tiles that are begun
     while some := list(islice(rest, tree.TILE)):
@@ -108,7 +122,8 @@ def _expect_tiles(changed: Mapping[tuple[int, int], bytes], kept: Tiles, size: i
         if len(row) == ledger.HASH * tree.width(level, number, size):
             there = kept(level, number)
             if there != row:
-                other = next(n for n in range(tree.TILE) if there[32 * n : 32 * n + 32] != row[32 * n : 32 * n + 32])
+                each = zip(there, row, strict=False)
+                other = next((n for n, (one, two) in enumerate(each) if one != two), len(row) - 1) // ledger.HASH
                 which = leaf_id(number * tree.TILE + other) if level == 0 else f"hash {other}"
                 raise CustodyError(f"the tile {tile_id(level, number)} and the leaves differ: {which} was changed")
 
@@ -122,7 +137,7 @@ def expect_leaf(leaf: Leaf, index: int, state: State) -> None:
         if leaf.salt:
             raise CustodyError(f"{leaf.id} was changed: its text is gone, and its salt is not")
         state.empty[index] = leaf
-        state.listings[leaf.listing] = ([*state.listings.get(leaf.listing, ([], b""))[0], index], b"")
+        state.listings[leaf.listing] = _Told([*state.listings.get(leaf.listing, _NEVER).leaves, index], b"", False)
         return
     salt = bytes.fromhex(leaf.salt) if _HEX.fullmatch(leaf.salt) else b""
     if not salt or hashlib.sha256(salt + leaf.text.encode()).hexdigest() != leaf.commitment:
@@ -132,9 +147,9 @@ def expect_leaf(leaf: Leaf, index: int, state: State) -> None:
     if told.left is not None:
         state.redacted[index_of(told.left)] = told.left
     if told.listing is not None:
-        mine = state.listings.setdefault(leaf.listing, ([], b""))[0]
+        mine = state.listings[leaf.listing].leaves if leaf.listing in state.listings else []
         mine.append(index)
-        state.listings[leaf.listing] = (mine, _digest(told.listing))
+        state.listings[leaf.listing] = _Told(mine, _digest(told.listing), told.listing.state in STANDS)
 
 
 def _digest(listing: Listing) -> bytes:
@@ -159,12 +174,74 @@ def _hold_listings(store: Store, head: Tree, state: State) -> None:
     while page := store.find(Listing, after=after, limit=_PAGE):
         after = page[-1].id
         for each in page:
-            indices, digest = state.listings.pop(each.id, ([], b""))
-            if list(each.leaves) != indices or (digest and each.leaves and digest != _digest(each)):
+            indices, digest, stood = state.listings.pop(each.id, _NEVER)
+            if list(each.leaves) != indices or not _is_told(each, digest, stood):
                 if read_head(store) == head:
                     raise CustodyError(f"the listing {each.id} is not what the log says of it")
     if state.listings and read_head(store) == head:
         raise CustodyError(f"the listing {next(iter(state.listings))} is in the log, and no more in the store")
+
+
+def _is_told(listing: Listing, digest: bytes, stood: bool) -> bool:
+    """Whether the log has a listing as it stands. What waits has no leaf, and no earlier one lets it stand; where what
+    stood is over, its last leaf may be redacted."""
+    if listing.state == "proposed":
+        return not stood
+    return digest == _digest(listing) if digest else listing.state not in STANDS
+
+
+def expect_standing(many: Iterable[Listing], store: Store, note: str, verifier: str) -> None:
+    """Holds listings to what the last leaf of each says, and those leaves by their tiles to a signed note of the log.
+
+    Where that leaf was redacted, nothing is left to hold its listing to: what stands has its last one. CustodyError:
+    names the listing that is not what the log says of it.
+    """
+    signed = _Signed(store, signed_checkpoint(note.encode(), verifier, "the head of the log of listings"))
+    rest = iter(many)
+    while some := list(islice(rest, _PAGE)):
+        last = {each.id: each.leaves[-1] for each in some if each.leaves}
+        there = store.load(Leaf, *map(leaf_id, last.values()))
+        for each in some:
+            index = last.get(each.id, -1)
+            found = there.get(leaf_id(index)) if index >= 0 else None
+            if found is None or found.listing != each.id:
+                raise CustodyError(f"the listing {each.id} is in no leaf of the log")
+            state = State()
+            expect_leaf(found, index, state)
+            signed.expect(index, found)
+            if state.listings[each.id].digest != _digest(each):
+                raise CustodyError(f"the listing {each.id} is not what the log says of it: see khien ledger verify")
+
+
+class _Signed:
+    """The leaves of a log that was signed. CustodyError: its tiles do not lead to the root that was."""
+
+    def __init__(self, store: Store, checkpoint: Checkpoint) -> None:
+        self._kept, self._size = tiles(store), checkpoint.size
+        self._held = set[tuple[int, int]]()  # tiles that lead to the root
+        if tree.root_of(checkpoint.size, self._kept) != checkpoint.root:
+            raise CustodyError("the tiles of the log do not lead to the root that was signed")
+
+    def expect(self, index: int, leaf: Leaf) -> None:
+        """Holds a leaf to the root. CustodyError: it is another's."""
+        number, place = divmod(index, tree.TILE)
+        if not index < self._size or _hash(self._tile(0, number), place) != leaf_hash(leaf):
+            raise CustodyError(f"{leaf.id} is not the leaf that was signed")
+
+    def _tile(self, level: int, number: int) -> bytes:
+        """The hashes of a tile; of one that is full, also what is above it was held. The others root_of has read."""
+        width = tree.width(level, number, self._size)
+        row = self._kept(level, number)[: ledger.HASH * width]
+        if width == tree.TILE and (level, number) not in self._held:
+            above, place = divmod(number, tree.TILE)
+            if tree.top_of(row) != _hash(self._tile(level + 1, above), place):
+                raise CustodyError(f"the tile {tile_id(level, number)} was changed: it is not the one that was signed")
+            self._held.add((level, number))
+        return row
+
+
+def _hash(row: bytes, place: int) -> bytes:
+    return row[ledger.HASH * place : ledger.HASH * (place + 1)]
 
 
 def check(document: bytes, verifier: str) -> tuple[Leaf, Checkpoint]:
@@ -177,6 +254,6 @@ def check(document: bytes, verifier: str) -> tuple[Leaf, Checkpoint]:
     if found is None or more:
         raise FormatError("the extra of a proof is one leaf in JSON")
     expect_leaf(found, given.index, State())
-    signed_for = signed(given.note, verifier, "the checkpoint")
+    signed_for = signed_checkpoint(given.note, verifier, "the checkpoint")
     ledger.verify_inclusion(given.index, signed_for.size, leaf_hash(found), given.hashes, signed_for.root)
     return found, signed_for

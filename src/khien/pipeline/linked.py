@@ -3,19 +3,24 @@
 No link is visited: only its text is looked at.
 """
 
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Literal
+from urllib.parse import unquote
 
 import msgspec
 import pyarrow as pa
 
-from khien import schema, words
+from khien import canon, schema, words
 from khien.contracts import Detector, Store
 from khien.messages import question
+from khien.messages.links import links
 from khien.model import Finding, Listing, ProtectedName, Reason
+from khien.names.owners import FREE, is_platform, is_shared
 from khien.pipeline.listings import covering
 from khien.triage import life, proofs
 
@@ -23,8 +28,19 @@ Verdict = Literal["harmful", "looks-harmful", "nothing", "belongs"]
 Sure = Literal["sure", "likely", "unsure"]
 
 CERTAIN = 0.9  # a score from which a finding is likely right
+CERTAINTY: tuple[Sure, ...] = ("unsure", "likely", "sure")
+MOST_REASONS = 5  # of an answer, and of a link in it: nobody reads more
 
+_LONGEST_NAME = 4  # words of a protected name in a message
+_LEAST = 4  # letters of a name that is not in capitals
+_LEAST_JOINED = 6  # letters of a name that is written in several words: fewer come about by chance
+_STATE = (".gov.vn", ".mil.vn")  # nobody but the state has a name below these
+
+_WORD = re.compile(r"\w+")
+_PARTS = re.compile(r"(?:[a-z]+\s?[\[(]?:[\])]?[/\\]*)?[^/\\?#]*(.*)", re.I | re.S)  # [1]: what follows the host
+_ADDRESS = re.compile(r"https?:|=[/\\]{2}", re.IGNORECASE)
 _OWN = "own-estate"
+_SEEN = ("asked-confirmed", "asked-dismissed")
 _DECIDED = ("confirmed", "acted-on")  # states in which officers hold a finding to be right
 
 
@@ -42,6 +58,16 @@ class Judged(msgspec.Struct, frozen=True):
     def score(self) -> float:
         """Of the strongest finding that is not known good."""
         return max((each.score for each in self.findings if not each.suppressed), default=0.0)
+
+    @property
+    def hacked(self) -> bool:
+        """Whether it is the site of somebody who was broken into."""
+        return any(each.code in ("asked-hacked", "asked-hacked-of") for each in self.reasons)
+
+    @property
+    def by_officer(self) -> bool:
+        """Whether an officer looked at it, and no listing says more."""
+        return any(each.code in _SEEN for each in self.reasons)
 
 
 @dataclass(frozen=True)
@@ -71,6 +97,32 @@ class Judges:
         """The label of the protected name that a sender calls itself; empty where it calls itself none's."""
         return self._called.get(sender.strip().casefold(), "")
 
+    def strangers(self, text: str, found: Iterable[Judged]) -> tuple[Reason, ...]:
+        """That a message names somebody and leads to a site that is not known to be theirs: the first of those."""
+        strange = next((each for each in found if each.verdict == "nothing" and not _excused(each)), None)
+        label = self._mention(text) if strange else ""
+        return (said("asked-names-other", brand=label, domain=strange.name),) if strange and label else ()
+
+    def _mention(self, text: str) -> str:
+        """The label of the first protected name that a message has outside its links; empty where there is none."""
+        for each in links(text):
+            text = text.replace(each, "\n")
+        for line in text.splitlines():
+            written = _WORD.findall(line)
+            spelled = [_plain(each) for each in written]
+            for first in range(len(written)):
+                for length in range(1, _LONGEST_NAME + 1):
+                    joined = "".join(spelled[first : first + length])
+                    least = _LEAST_JOINED if length > 1 else 1 if written[first].isupper() else _LEAST
+                    if len(joined) >= least and joined in self._mentioned:
+                        return self._mentioned[joined]
+        return ""
+
+    @cached_property
+    def _mentioned(self) -> Mapping[str, str]:
+        held = self.protected.values()
+        return {_plain(word): each.label for each in held for word in (*each.words, *each.short)}
+
     @cached_property
     def _official(self) -> Mapping[str, Reason]:
         return {
@@ -91,6 +143,18 @@ def said(code: str, **params: str) -> Reason:
     return Reason(code=code, params=params)
 
 
+def _excused(link: Judged) -> bool:
+    """Whether a detector knows it for good, it is the state's, or it is no name."""
+    good = any(each.suppressed for each in link.findings)
+    return good or link.name.endswith(_STATE) or question.is_address(link.name)
+
+
+def _plain(word: str) -> str:
+    """A word without case, marks and signs."""
+    bare = unicodedata.normalize("NFD", word.casefold().replace("đ", "d"))
+    return "".join(each for each in bare if each.isascii() and each.isalnum())
+
+
 def sure(score: float) -> Sure:
     """How sure a score makes that something does harm."""
     return "likely" if score >= CERTAIN else "unsure"
@@ -98,7 +162,7 @@ def sure(score: float) -> Sure:
 
 def judged(texts: Sequence[str], judges: Judges, store: Store | None, at: datetime) -> tuple[Judged, ...]:
     """Each distinct host that links lead to, through one call of the detector; store: None where nothing is kept."""
-    met = [(question.page(text), name) for text in texts if (name := question.host(text))]
+    met = [(text, name) for text in texts if (name := question.host(text))]
     names = sorted({name for _, name in met if not question.is_address(name)})
     found: list[Finding] = []
     kept: Sequence[Finding] = ()
@@ -107,7 +171,8 @@ def judged(texts: Sequence[str], judges: Judges, store: Store | None, at: dateti
         found = life.findings([judges.names(rows)], source="", at=at)
         kept = store.find(Finding, subject=tuple(names), limit=10 * len(names)) if store else ()
     answered: dict[str, Judged] = {}
-    for page, name in met:
+    for text, name in met:
+        page = question.page(text)
         covers = next((each for each in covering(store, page, at) if _counts(each)), None) if store else None
         if covers:
             answered[name] = _covered(name, covers, judges)
@@ -116,12 +181,44 @@ def judged(texts: Sequence[str], judges: Judges, store: Store | None, at: dateti
         elif name not in answered:
             mine, decided = ([each for each in every if each.subject == name] for every in (found, kept))
             answered[name] = _named(name, mine, decided, judges)
+        answered[name] = _written(answered[name], text, judges)
     return tuple(answered.values())
 
 
+def _written(one: Judged, text: str, judges: Judges) -> Judged:
+    """What a host comes to once the whole of a link is seen: a name before ``@`` is not where it leads, and of a page
+    that anybody may have made, whose the host is says little."""
+    before = question.host(canon.user(text))
+    if before and one.verdict != "harmful" and not any(each.code == "asked-before-at" for each in one.reasons):
+        mine, theirs = (each and each.params["brand"] for each in (judges.owner(one.name), judges.owner(before)))
+        reasons = (said("asked-before-at", part=before, domain=one.name), *one.reasons)[:MOST_REASONS]
+        one = msgspec.structs.replace(one, reasons=reasons)
+        if theirs and theirs != mine:
+            one = msgspec.structs.replace(one, verdict="looks-harmful", sure="likely")
+    if one.verdict == "belongs" and _anybodys(one.name, text):
+        brand = next(each.params["brand"] for each in one.reasons if "brand" in each.params)
+        reasons = (said("asked-anybody", brand=brand), said("asked-unlisted"))
+        one = msgspec.structs.replace(one, verdict="nothing", sure="unsure", reasons=reasons)
+    return one
+
+
+def _anybodys(host: str, text: str) -> bool:
+    """Whether a link leads to what anybody may have put on a host, or on from it to another."""
+    labels = host.split(".")
+    platform = any(is_platform(".".join(labels[at:])) for at in range(len(labels)))
+    parts = _PARTS.fullmatch(text.strip())
+    path = parts[1].strip("/") if parts else ""
+    return (is_shared(host) and host not in FREE) or ((platform or is_shared(host)) and bool(path)) or _leads_on(path)
+
+
+def _leads_on(path: str) -> bool:
+    """Whether a path or query has another address in it."""
+    return bool(_ADDRESS.search(unquote(path)))
+
+
 def _counts(listing: Listing) -> bool:
-    """Whether it says something of all it covers: a host that many share is theirs too of whom nothing is listed."""
-    return listing.blocks or listing.unit == "url" or listing.site == "hacked"
+    """Whether it says something of all it covers: where somebody else's site is at the same host it does not."""
+    return listing.blocks or listing.unit == "url" or listing.site == "hacked" or is_shared(listing.host)
 
 
 def _covered(name: str, listing: Listing, judges: Judges) -> Judged:
@@ -135,7 +232,7 @@ def _covered(name: str, listing: Listing, judges: Judges) -> Judged:
         reasons.append(said("asked-hacked-of", brand=owner.params["brand"]) if owner else said("asked-hacked"))
     if listing.state == "contested":
         reasons.append(said("asked-contested"))
-    return Judged(name, "harmful", "sure", (*reasons, *listing.reasons), listing.id)
+    return Judged(name, "harmful", "sure", (*reasons, *listing.reasons)[:MOST_REASONS], listing.id)
 
 
 def _named(name: str, found: Sequence[Finding], kept: Sequence[Finding], judges: Judges) -> Judged:
@@ -143,7 +240,9 @@ def _named(name: str, found: Sequence[Finding], kept: Sequence[Finding], judges:
     unlisted = said("asked-unlisted")
     held = [each for each in kept if each.detector == "lookalike" and each.state in _DECIDED and not each.suppressed]
     if held:
-        return Judged(name, "looks-harmful", "likely", (said("asked-confirmed"), *held[0].reasons), "", tuple(held))
+        return Judged(
+            name, "looks-harmful", "likely", (said("asked-confirmed"), *held[0].reasons)[:MOST_REASONS], "", tuple(held)
+        )
     known = tuple(each for each in found if each.suppressed)
     if owner := judges.owner(name, known):
         return Judged(name, "belongs", "sure", (owner, said("asked-none-lists-it")), "", known)
@@ -151,7 +250,8 @@ def _named(name: str, found: Sequence[Finding], kept: Sequence[Finding], judges:
     left = tuple(each for each in found if not each.suppressed and each.id not in dismissed)
     strong = tuple(sorted((each for each in left if each.score >= words.LIKELY), key=lambda each: -each.score))
     if strong:
-        reasons = (*strong[0].reasons, *judges.official(strong[0].claim), unlisted)
+        after = (*judges.official(strong[0].claim), unlisted)
+        reasons = (*strong[0].reasons[: MOST_REASONS - len(after)], *after)
         return Judged(name, "looks-harmful", sure(strong[0].score), reasons, "", strong)
     if dismissed:
         first = said("asked-dismissed")
@@ -160,4 +260,4 @@ def _named(name: str, found: Sequence[Finding], kept: Sequence[Finding], judges:
     else:
         first = said("asked-no-imitation", count=str(len(judges.protected)))
     beside = tuple(reason for each in known[:1] for reason in each.reasons)
-    return Judged(name, "nothing", "unsure", (first, *beside, unlisted), "", (*left, *known))
+    return Judged(name, "nothing", "unsure", (first, *beside[: MOST_REASONS - 2], unlisted), "", (*left, *known))

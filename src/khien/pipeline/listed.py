@@ -7,10 +7,12 @@ every proof still holds. A leaf that says so tells what is left of it, so that n
 import hashlib
 import re
 from base64 import b64decode, b64encode
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
+from threading import Lock
 from typing import Literal
 
 import msgspec
@@ -169,6 +171,30 @@ def leaves(store: Store, begin: int = 0) -> Iterator[Leaf]:
         after = page[-1].id
 
 
+class Tally:
+    """How often the log says that something was done, by act, read on from where it was read last; an end of what was
+    contested also as appeal-kept, appeal-removed."""
+
+    def __init__(self) -> None:
+        self._acts = Counter[str]()
+        self._open = set[str]()  # listings that are contested
+        self._next = 0
+        self._turn = Lock()
+
+    def __call__(self, store: Store) -> Counter[str]:
+        """The counts of the log as it stands."""
+        with self._turn:
+            for each in leaves(store, self._next):
+                told = said(each)
+                act = told.act if told else "gone"
+                self._acts[act] += 1
+                if each.listing in self._open and act in ("kept", "removed"):
+                    self._acts[f"appeal-{act}"] += 1
+                (self._open.add if act == "contested" else self._open.discard)(each.listing)
+                self._next = index_of(each) + 1
+            return self._acts.copy()
+
+
 def tiles(store: Store) -> Tiles:
     """The tiles of a log, each read once."""
     read: dict[str, bytes] = {}
@@ -279,22 +305,8 @@ def parse_texts(content: bytes) -> list[Leaf]:
         raise FormatError(f"a file of leaves has one in JSON a line: {error}") from error
 
 
-def signed(note: bytes, verifier: str, whose: str) -> Checkpoint:
-    """The checkpoint in a note that is signed with a key. CustodyError: it is not, or is another log's."""
-    name, key = ledger.parse_verifier(verifier)
-    try:
-        parsed = ledger.parse_note(note)
-        ledger.verify_note(parsed, name, key)
-        found = ledger.parse_checkpoint(parsed.text)
-    except (FormatError, CustodyError) as error:
-        raise CustodyError(f"{whose} was changed, or the key was: {error}") from error
-    if found.origin != name:
-        raise CustodyError(f"{whose} was changed: it is signed for {found.origin}")
-    return found
-
-
 def _expect_signed(note: str, verifier: str, size: int, root: bytes) -> None:
-    found = signed(note.encode(), verifier, "the head of the log of listings")
+    found = ledger.signed_checkpoint(note.encode(), verifier, "the head of the log of listings")
     if (found.size, found.root) != (size, root):
         raise CustodyError("the log of listings is not what was signed: khien ledger verify says what was changed")
 

@@ -13,12 +13,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from khien.audit import Act, Audit
 from khien.contracts import Store
 from khien.errors import InputError, ListingError, ObservableError, TransitionError
-from khien.listing import STANDS, Known, judge, key, listing_id, refusal, within
-from khien.model import Appeal, Leaf, Listing, ListingState, Officer, Record
+from khien.listing import LONGEST, STANDS, Known, is_name, judge, key, listing_id, refusal, within
+from khien.model import UNBLOCKED, Appeal, Finding, Leaf, Listing, ListingState, Officer, Record, Text
+from khien.names.owners import registrable
 from khien.pipeline.listed import Done, Log, Said, index_of, leaf, leaf_id, public, said
+from khien.pipeline.paging import every
 from khien.pipeline.saving import until_saved
 from khien.triage.life import KHIEN
 
+REMEMBERED = timedelta(days=365)  # after an owner objected, or that was decided: who listed it does not alone again
 OWNER = "owner"  # under which name an objection is kept: who they are is not
 
 _BATCH = 4000  # listings saved in one
@@ -38,7 +41,7 @@ class Imported(NamedTuple):
 @dataclass(frozen=True)
 class Listings:
     """A store with its log of listings and the audit. key: the log is signed with it; decide: within which time an
-    objection is decided.
+    objection is decided. Why something was done stands in the log alone, where it can be redacted, not in the audit.
 
     Of every act InputError: there is no such listing. TransitionError: in its state this cannot be done. ListingError:
     a rule forbids it. CustodyError: the log is not what was signed.
@@ -70,7 +73,7 @@ class Listings:
 
         def decided() -> Sequence[Record]:
             at = self.audit.clock()
-            ready = self._judged(proposal, by, at)
+            ready = self.judged(proposal, by, at)
             ready = _again(ready, self.store.load(Listing, ready.id), at)
             what = {"harm": ready.harm, "unit": ready.unit, "value": ready.value}
             if ready.state == "proposed":
@@ -80,7 +83,15 @@ class Listings:
         until_saved(self.store, decided)
         return one(self.store, listing_id(proposal.unit, key(proposal.unit, proposal.value)))
 
+    def judged(self, proposal: Listing, by: str, at: datetime) -> Listing:
+        """What would come of a proposal: listed, or proposed while it needs a second person. Nothing is saved."""
+        ready = self._judged(proposal, by, at)
+        return _objected(ready, self.store.load(Listing, ready.id), at)
+
     def _judged(self, proposal: Listing, by: str, at: datetime) -> Listing:
+        """The same, whatever its place had before."""
+        if proposal.finding and not _tells_of(self.store, proposal):
+            raise refusal(proposal, "no-finding")
         asked = msgspec.structs.replace(proposal, since=at, by=(by,), appeal=None, leaves=())
         return judge(asked, self.known, at)
 
@@ -98,17 +109,25 @@ class Listings:
 
     def change(self, id: str, *, by: str, why: str, **fields: Any) -> Listing:
         """Changes what a listing says: site, harm, conduct, reasons, note, evidence, finding, until. Another place is
-        another listing."""
+        another listing. Nothing changes while its owner's objection is open; it takes somebody who had no part in it
+        where one person could not list what comes of it, where it blocks from then on, or lasts over a year in all."""
         if unknown := fields.keys() - _CHANGES:
             raise InputError(f"a listing changes in {', '.join(sorted(_CHANGES))}, not in {', '.join(sorted(unknown))}")
 
         def decided(listing: Listing, at: datetime) -> Listing:
-            _expect_state(listing, *STANDS)
-            names = tuple(dict.fromkeys((*listing.by, by)))
-            ready = judge(msgspec.structs.replace(listing, **fields, by=names), self.known, at)
-            return msgspec.structs.replace(ready, state=listing.state)
+            _expect_state(listing, "listed")
+            if listing.until <= at:
+                raise TransitionError(f"{listing.value} was listed until {listing.until:%Y-%m-%d}: list it again")
+            alone = judge(msgspec.structs.replace(listing, **fields, by=(by,)), self.known, at)
+            blocks = alone.site not in UNBLOCKED and not listing.blocks
+            if by in listing.by and (alone.state == "proposed" or blocks or alone.until > listing.since + LONGEST):
+                raise refusal(listing, "needs-two")
+            ready = msgspec.structs.replace(alone, by=tuple(dict.fromkeys((*listing.by, by))))
+            if "finding" in fields and ready.finding and not _tells_of(self.store, ready):
+                raise refusal(listing, "no-finding")
+            return msgspec.structs.replace(ready, state="listed")
 
-        act = Act(by, "listing-changed", id, {"why": why, "fields": ", ".join(sorted(fields))})
+        act = Act(by, "listing-changed", id, {"fields": ", ".join(sorted(fields))})
         return self._move(id, decided, "changed", act, why)
 
     def remove(self, id: str, *, by: str, why: str) -> Listing:
@@ -116,9 +135,11 @@ class Listings:
 
         def decided(listing: Listing, at: datetime) -> Listing:
             _expect_state(listing, "proposed", *STANDS)
+            if listing.state == "contested" and by in listing.by:
+                raise TransitionError(f"{listing.value} is contested: khien listings decide {listing.id}")
             return _over(listing, "removed", at)
 
-        return self._move(id, decided, "removed", Act(by, "listing-removed", id, {"why": why}), why)
+        return self._move(id, decided, "removed", Act(by, "listing-removed", id), why)
 
     def contest(self, id: str, *, how: Literal["dns", "file"], why: str) -> Listing:
         """The owner of what is listed, who proved that they are, objects."""
@@ -140,10 +161,10 @@ class Listings:
             return _over(listing, "listed" if keep else "removed", at)
 
         done: Done = "kept" if keep else "removed"
-        return self._move(id, decided, done, Act(by, "listing-decided", id, {"outcome": done, "why": why}), why)
+        return self._move(id, decided, done, Act(by, "listing-decided", id, {"outcome": done}), why)
 
     def expire(self) -> int:
-        """Ends what stands, or waits, longer than it may; answers how many that were."""
+        """Ends what stands, or waits, longer than it may, and what nobody decided on in time; answers how many."""
         ended = 0
         while some := self._expired():
             ended += some
@@ -156,7 +177,9 @@ class Listings:
         def decided() -> Sequence[Record]:
             at = self.audit.clock()
             first = self.store.find(Listing, order="until", limit=_PAGE, state=("proposed", *STANDS))
-            ended[:] = [_over(each, "expired", at) for each in first if each.until <= at]
+            undecided = every(self.store, Listing, state="contested")
+            over = {each.id: each for each in (*first, *islice(undecided, _BATCH)) if ends(each) <= at}
+            ended[:] = [_over(each, "expired", at) for each in over.values()]
             act = Act(KHIEN, "listings-expired", params={"count": str(len(ended))})
             return self._said(ended, "expired", "", at, act) if ended else []
 
@@ -164,9 +187,10 @@ class Listings:
         return len(ended)
 
     def redact(self, index: int, *, by: str, why: str) -> Leaf:
-        """Takes text and salt out of a leaf; the log says so, and all its proofs still hold.
+        """Takes text and salt out of a leaf, and of all with the same note about its listing; the log says so, and all
+        its proofs still hold.
 
-        InputError: there is no such leaf, or nothing is left to take out.
+        InputError: there is no such leaf, or nothing is left to take out. TransitionError: what stands is held to it.
         """
 
         def decided() -> Sequence[Record]:
@@ -174,16 +198,34 @@ class Listings:
             told = found and said(found)
             if found is None or told is None or told.act == "redacted":
                 raise InputError(f"leaf {index} of the log holds no text that could be redacted")
-            at, left = self.audit.clock(), msgspec.structs.replace(found, text="", salt="")
-            _, records = self.log.grown(self.store, [Said(act="redacted", at=at, why=why, left=left)])
-            act = Act(by, "listing-redacted", leaf_id(index), {"why": why})
-            return [left, *records, *self.audit.entries(self.store, act)]
+            at, listing = self.audit.clock(), one(self.store, told.listing.id) if told.listing else None
+            together = self._same(found, told, listing)
+            left = [msgspec.structs.replace(each, text="", salt="") for each in together]
+            _, records = self.log.grown(self.store, [Said(act="redacted", at=at, why=why, left=each) for each in left])
+            silent: list[Listing] = []
+            if listing and leaf_id(listing.leaves[-1]) in {each.id for each in left}:  # its page would still say it
+                silent = [msgspec.structs.replace(listing, note=Text(vi="", en=""))]
+            acts = [Act(by, "listing-redacted", each.id) for each in left]
+            return [*left, *silent, *records, *self.audit.entries(self.store, *acts)]
 
         until_saved(self.store, decided)
         self.store.forget()
         found = leaf(self.store, index)
         assert found is not None  # leaves stay
         return found
+
+    def _same(self, found: Leaf, told: Said, listing: Listing | None) -> list[Leaf]:
+        """A leaf and those of its listing with the same note. The last leaf of what stands is what that is held to."""
+        if not listing or not told.listing:
+            return [found]
+        if listing.state in STANDS and listing.leaves[-1] == index_of(found):
+            raise TransitionError(f"{listing.value} stands by this leaf: change or remove it first, then redact")
+        note = told.listing.note
+        if note == Text(vi="", en="") or (listing.state in STANDS and note == listing.note):
+            return [found]
+        there = self.store.load(Leaf, *map(leaf_id, listing.leaves)).values()
+        same = [each for each in there if (says := said(each)) and says.listing and says.listing.note == note]
+        return sorted(same, key=lambda each: each.id)
 
     def import_(self, many: Iterable[Listing], *, by: str) -> Imported:
         """Lists many at once; what a rule forbids is left out, and counted."""
@@ -222,7 +264,7 @@ class Listings:
             else:
                 judged[ready.id] = ready
         kept = self.store.load(Listing, *judged)
-        stand = {id_ for id_, each in kept.items() if stands(each, at)}
+        stand = {id_ for id_, each in kept.items() if _is_open(each, at)}
         if stand:
             refused["listed-before"] += len(stand)
         return [_again(each, kept, at) for id_, each in judged.items() if id_ not in stand]
@@ -267,7 +309,13 @@ def one(store: Store, id: str) -> Listing:
 
 def stands(listing: Listing, at: datetime) -> bool:
     """Whether a listing is told to people at a time."""
-    return listing.state in STANDS and at < listing.until
+    return listing.state in STANDS and at < ends(listing)
+
+
+def ends(listing: Listing) -> datetime:
+    """When a listing is over unless somebody acts: until, or when an objection to it should have been decided."""
+    due = listing.appeal and listing.state == "contested" and listing.appeal.due
+    return min(listing.until, due) if due else listing.until
 
 
 def standing(store: Store, at: datetime) -> Iterator[Listing]:
@@ -288,17 +336,43 @@ def covering(store: Store, name_or_url: str, at: datetime) -> tuple[Listing, ...
 def _again(ready: Listing, kept: Mapping[str, Listing], at: datetime) -> Listing:
     """A listing with the leaves that its place has from earlier. kept: by id, what is there."""
     before = kept.get(ready.id)
-    if before and stands(before, at):
+    if before and before.state in STANDS and _is_open(before, at):
         raise TransitionError(f"{ready.value} is listed until {before.until:%Y-%m-%d}: change it, or remove it first")
-    return msgspec.structs.replace(ready, leaves=before.leaves) if before else ready
+    if before and _is_open(before, at):
+        raise TransitionError(f"{ready.value} waits: khien listings approve {before.id}")
+    return msgspec.structs.replace(_objected(ready, kept, at), leaves=before.leaves) if before else ready
+
+
+def _objected(ready: Listing, kept: Mapping[str, Listing], at: datetime) -> Listing:
+    """A listing to be; it waits for somebody who had no part in it where the owner objected to the last one of its
+    place within REMEMBERED, whatever came of that. kept: by id, what is there."""
+    before = kept.get(ready.id)
+    appeal = before and before.appeal
+    if not before or not appeal or (appeal.decided or appeal.at) + REMEMBERED <= at:
+        return ready
+    names = tuple(dict.fromkeys((*(name for name in before.by if name not in ready.by), *ready.by)))
+    return msgspec.structs.replace(ready, state="proposed", by=names, appeal=appeal)
+
+
+def _is_open(listing: Listing, at: datetime) -> bool:
+    """Whether a listing stands, is to be decided, or waits for a second person at a time."""
+    return listing.state in ("proposed", *STANDS) and at < listing.until
+
+
+def _tells_of(store: Store, listing: Listing) -> bool:
+    """Whether the finding that a listing names is there, and about its host or a name of the same owner."""
+    found = store.load(Finding, listing.finding).get(listing.finding)
+    host = listing.host
+    return found is not None and (
+        found.subject == host or (is_name(host) and registrable(found.subject) == registrable(host))
+    )
 
 
 def _over(listing: Listing, state: ListingState, at: datetime) -> Listing:
     """A listing in another state; an objection to it is decided with that."""
     appeal = listing.appeal
     if appeal and not appeal.decided:
-        outcome = "kept" if state == "listed" else "removed"
-        appeal = msgspec.structs.replace(appeal, decided=at, outcome=outcome)
+        appeal = msgspec.structs.replace(appeal, decided=at, outcome="kept" if state == "listed" else state)
     return msgspec.structs.replace(listing, state=state, appeal=appeal)
 
 

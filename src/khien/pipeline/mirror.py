@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from khien.ct import tree
 from khien.errors import CustodyError, FormatError, InputError
-from khien.ledger import HASH, Checkpoint
+from khien.ledger import HASH, Checkpoint, signed_checkpoint
 from khien.model import Leaf
 from khien.pipeline import held, listed
 from khien.pipeline.held import State
@@ -48,10 +48,10 @@ class Mirror:
         or a checkpoint that was kept elsewhere, was written. What was fetched until then and is right stays.
         """
         note = self.fetch(NOTE)
-        found = listed.signed(note, verifier, "the checkpoint")
+        found = signed_checkpoint(note, verifier, "the checkpoint")
         self._copy_tiles(found)
         for kept in filter(None, (against, self.kept(NOTE))):
-            earlier = listed.signed(kept, verifier, "the checkpoint that was kept")
+            earlier = signed_checkpoint(kept, verifier, "the checkpoint that was kept")
             held.expect_grown(earlier, found, self.tiles(found.size))
         self._copy_leaves(found.size)
         self._write(NOTE, note)
@@ -98,10 +98,10 @@ class Mirror:
     def _copy_tile(self, level: int, number: int, top: bytes) -> None:
         """A full tile, of which the hash above all of it is known."""
         path = tree.tile_path(level, number, tree.TILE)
-        if (kept := self.kept(path)) and tree.top_of(kept) == top:
+        if (kept := self.kept(path)) and len(kept) == HASH * tree.TILE and tree.top_of(kept) == top:
             return
         content = self.fetch(path)
-        if tree.top_of(content) != top:
+        if len(content) != HASH * tree.TILE or tree.top_of(content) != top:
             raise CustodyError(f"{path} is not the tile that was signed")
         self._write(path, content)
 
@@ -161,10 +161,10 @@ def verify(folder: Path, verifier: str, against: bytes | None = None) -> Checkpo
     note = mirror.kept(NOTE)
     if note is None:
         raise InputError(f"{folder} holds no copy of a log: khien ledger mirror makes one")
-    size = listed.signed(note, verifier, "the checkpoint").size
+    size = signed_checkpoint(note, verifier, "the checkpoint").size
     found = held.verify_leaves(_leaves(mirror, size), mirror.tiles(size), note, verifier, State())
     if against is not None:
-        earlier = listed.signed(against, verifier, "the checkpoint that was kept")
+        earlier = signed_checkpoint(against, verifier, "the checkpoint that was kept")
         held.expect_grown(earlier, found, mirror.tiles(size))
     return found
 

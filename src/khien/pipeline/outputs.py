@@ -1,7 +1,8 @@
 """All outputs of what stands listed, and the signed manifest by which others hold us to them.
 
-They follow from the log of listings alone: the same log gives the same octets, whichever process makes them. Their
-version is the size of the log, so that whatever changes them is said there first, an end that was due too.
+They follow from the log of listings alone: the same log gives the same octets, whichever process makes them; what they
+name is held to the log first. Their version is the size of the log, so that whatever changes them is said there first,
+an end that was due too.
 """
 
 import gzip
@@ -29,8 +30,8 @@ from khien.formats.blocklist import AdBlock, Edition, Hosts, Json, Plain, Rpz
 from khien.ledger import Checkpoint
 from khien.model import Listing
 from khien.packed import advice
-from khien.pipeline import listed
-from khien.pipeline.listings import Listings, standing
+from khien.pipeline import held, listed
+from khien.pipeline.listings import Listings, ends, standing
 
 MANIFEST = "manifest"
 FILTER, RULES = "offline.filter", "offline.json"
@@ -77,7 +78,7 @@ class Outputs:
     _turn: Lock = field(default_factory=Lock, init=False, repr=False)
 
     def now(self) -> Published:
-        """The outputs of what stands now."""
+        """The outputs of what stands now. CustodyError: a listing that they would name is not what the log says."""
         if made := self._fresh():
             return made
         with self._turn:
@@ -105,9 +106,12 @@ class Outputs:
         tree = ledger.parse_checkpoint(ledger.parse_note(note.encode()).text) if note else None
         last = listed.leaf(store, tree.size - 1) if tree else None
         edition = Edition(tree.size, last.at, self.home) if tree and last else Edition(home=self.home)
-        files = dict(_files([each for each in stands if each.blocks], edition))
+        named = [each for each in stands if each.blocks]
+        if named:
+            held.expect_standing(named, store, note, self.listings.verifier)
+        files = dict(_files(named, edition))
         files[MANIFEST] = _output(self._manifest(tree, edition, files), "text/plain")
-        until = min((each.until for each in stands), default=None)
+        until = min(map(ends, stands), default=None)
         return Published(note, edition.version, until, MappingProxyType(files))
 
     def _manifest(self, tree: Checkpoint | None, edition: Edition, files: Mapping[str, Output]) -> bytes:

@@ -66,8 +66,19 @@ def headline(answer: Answer | Judged, language: str) -> str:
 
 def certainty(answer: Answer, language: str) -> str:
     """How sure that is."""
-    code = "sure-belongs" if answer.verdict == "belongs" else answer.sure
+    code = answer.sure
+    if answer.verdict == "belongs":
+        code = "sure-belongs"
+    elif code != "sure" and _by_officer(answer):
+        code = f"{code}-officer"
     return words.phrase(f"asked-{code}", language)
+
+
+def _by_officer(answer: Answer) -> bool:
+    """Whether what an answer comes to is what an officer decided; of a quiet message a program says the rest."""
+    if answer.about == "message" and answer.verdict == "nothing":
+        return False
+    return any(each.by_officer for each in answer.links if each.verdict == answer.verdict and each.sure == answer.sure)
 
 
 def reasons(answer: Answer | Judged) -> Sentences:

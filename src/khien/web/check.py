@@ -20,7 +20,13 @@ from khien.web.pages import Ours, Spoken, html
 from khien.web.reading import Site
 from khien.web.render import policy
 
-HELPS = {"entered": HARMS["code"], "paid": HARMS["money"], "no-image": HARMS["threatened"], "no-app": HARMS["app"]}
+HELPS = {  # advice to the page of help it leads to; words.phrase names it, as asked-see-…
+    "entered": ("help/plan", HARMS["code"]),
+    "paid": ("help/plan", HARMS["money"]),
+    "no-app": ("help/plan", HARMS["app"]),
+    "no-image": ("help/plan", HARMS["threatened"]),
+    "young": ("help/young", "y"),
+}
 
 
 class Piece(NamedTuple):

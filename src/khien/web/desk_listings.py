@@ -12,7 +12,7 @@ from khien.model import Listing, ListingState
 from khien.pipeline.listings import Listings
 from khien.web.desk import Act, may
 from khien.web.doors import Signed
-from khien.web.listings import acts, shown
+from khien.web.listings import After, history, shown
 from khien.web.lists import Told
 from khien.web.pages import Ours, Spoken, html
 
@@ -23,8 +23,6 @@ ACTS: dict[str, tuple[str, ...]] = {  # what an officer may do in which state
 }
 STATES = ("proposed", "contested", "listed", "removed", "expired")
 
-_Id = Annotated[str, QueryParameter(pattern="^([0-9a-f]{64})?$")]
-
 
 @get("/listings", sync_to_thread=True)
 def listings(
@@ -32,7 +30,7 @@ def listings(
     language: Spoken,
     listed: Told,
     stands: Annotated[ListingState, QueryParameter(name="state")] = "contested",
-    after: _Id = "",
+    after: After = "",
 ) -> Response[str]:
     """Listings in a state, the latest first: objections, unless others are asked for."""
     found = shown(site.store, (stands,), after)
@@ -48,8 +46,7 @@ def listing(site: Ours, language: Spoken, officer: Signed, listed: Told, id: Fro
     if one is None:
         raise NotFoundException
     moves = ACTS.get(one.state, ()) if may(officer).approver else ()
-    history, at = acts(site.store, *one.leaves[-50:]), listed.listings.audit.clock()
-    view = {"one": one, "moves": moves, "history": history, "at": at}
+    view = {"one": one, "moves": moves, "history": history(site.store, one), "at": listed.listings.audit.clock()}
     return html(site.frame.render(language, "desk/listing", {"id": id}, **view))
 
 

@@ -19,7 +19,8 @@ LASTS = timedelta(minutes=10)
 class Counted:
     """All figures until now, counted anew when the last count is LASTS old: whole logs are read for it.
 
-    Who asks meanwhile gets the last count, so that nobody waits but who asks first of all.
+    Who asks meanwhile gets the last count, so that nobody waits but who asks first of all. The logs are not held to
+    their keys here: that reads every leaf, and is what ``khien figures`` and reports do (app.counting).
     """
 
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
@@ -29,7 +30,7 @@ class Counted:
         self._last: Figures | None = None
 
     def __call__(self) -> Figures:
-        """CustodyError: a log is not what was signed."""
+        """CustodyError: the text of a leaf cannot be read."""
         last, now = self._last, self._clock()
         if last is not None and (now - last.at < LASTS or self._lock.locked()):
             return last

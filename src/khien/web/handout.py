@@ -5,19 +5,17 @@ KHIEN_SITE=settings.json python -m khien.web.handout FOLDER
 
 import sys
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 
 from khien import words
-from khien.app import machine, registers
-from khien.errors import Error
+from khien.app import guides, machine, registers
 from khien.web import kit
-from khien.web.kit import Told
+from khien.web.kit import Made, Told
 from khien.web.render import FOLDER, Frame
-from khien.web.site import told as asked_for
+from khien.web.written import asked_for
 
 
-def write(told: Sequence[Told], frame: Frame, folder: Path, made: date) -> None:
+def write(told: Sequence[Told], frame: Frame, folder: Path, made: Made) -> None:
     """Slides and posters in both languages, HTML and PDF, below a folder. OSError: it cannot be written."""
     for language in words.LANGUAGES:
         (folder / language).mkdir(parents=True, exist_ok=True)
@@ -34,9 +32,8 @@ def link(language: str | None, page: str, /, **_params: str) -> str:
 
 
 def main() -> None:
-    """Writes the kit that the settings ask for."""
-    try:
-        asked = asked_for()
+    """Writes the kit that the settings ask for. The site's address is printed on it where one was given."""
+    with asked_for() as asked:
         register = registers.load(Path(asked.protect) if asked.protect else None)
         names = {each.id: each for each in register.names}
         labels = {each.id: each.label for each in register.names}
@@ -44,11 +41,7 @@ def main() -> None:
         with machine.store(Path(asked.data)) as store:
             found = kit.told(store, names, now, replay=asked.replay)
         frame = Frame(labels, link, live=False, contact="", replay=asked.replay, days=lambda: kit.days(found))
-        write(found, frame, folder, now.date())
-    except OSError as error:
-        sys.exit(f"khien: {error.filename}: {error.strerror or error}: give a folder that can be written")
-    except Error as error:
-        sys.exit(f"khien: {error}")
+        write(found, frame, folder, Made(now.date(), asked.site.public, guides.load(asked.people).contacts))
 
 
 if __name__ == "__main__":

@@ -8,12 +8,14 @@ from khien import words
 from khien.app import lessons
 from khien.app.lessons import Lesson
 from khien.contracts import Store
+from khien.formats.guide.records import Contacts
 from khien.model import Finding, ProtectedName
 from khien.pipeline import cases
 from khien.web import paper, views
 from khien.web.render import Frame
 
 PAPERS = ("slides", "posters")
+CALLED = ("police", "child-helpline")  # whose numbers stand on them, by id in the contacts
 MOST = 3  # cases of a lesson
 
 
@@ -22,6 +24,25 @@ class Told(NamedTuple):
 
     lesson: Lesson
     cases: tuple[Finding, ...]
+
+
+class Made(NamedTuple):
+    """What stands on every paper. public: the site's address, empty where nobody said; contacts: of the country."""
+
+    day: date
+    public: str
+    contacts: Contacts
+
+    @property
+    def site(self) -> str:
+        """The address as it is read from a wall."""
+        return self.public.partition("://")[2].rstrip("/")
+
+    def numbers(self, language: str) -> list[tuple[str, str]]:
+        """Each number to call, and whose it is; none that nobody made sure of."""
+        by_id = {each.id: each for each in self.contacts.contact}
+        called = (by_id[each] for each in CALLED if each in by_id)
+        return [(each.phone, each.label.said(language)) for each in called if each.phone and each.checked]
 
 
 def told(store: Store, names: Mapping[str, ProtectedName], at: datetime, *, replay: bool) -> list[Told]:
@@ -37,22 +58,25 @@ def days(told: Sequence[Told]) -> tuple[date, date] | None:
     return cases.first_and_last([case for each in told for case in each.cases])
 
 
-def pdf(template: str, told: Sequence[Told], frame: Frame, language: str, made: date) -> bytes:
+def pdf(template: str, told: Sequence[Told], frame: Frame, language: str, made: Made) -> bytes:
     """Slides or posters of a day."""
     say = lambda code, **params: words.page(code, language, **params)  # noqa: E731 - as templates have it
     said: dict[str, Any] = {
         "language": language,
         "title": say(f"kit-{template}"),
-        "made": say("kit-made", day=views.day(made, language=language)),
+        "headline": say("kit-headline"),
+        "made": say("kit-made", day=views.day(made.day, language=language)),
         "dated": say("replay") if frame.replay else "",
         "signs": say("lesson-signs"),
         "steps": say("lesson-steps"),
         "cases": say("lesson-cases"),
         "example": say("lesson-made"),
         "foot": say("kit-foot"),
+        "check": say("kit-check", site=made.site or say("kit-khien")),
+        "numbers": made.numbers(language),
         "lessons": [_lesson(each, frame, language) for each in told],
     }
-    return paper.pdf(template, said, datetime.combine(made, time(), UTC))
+    return paper.pdf(template, said, datetime.combine(made.day, time(), UTC))
 
 
 def _lesson(told: Told, frame: Frame, language: str) -> dict[str, Any]:

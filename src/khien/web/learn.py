@@ -14,6 +14,7 @@ from khien.web import kit
 from khien.web.pages import Ours, Spoken, html
 from khien.web.quiz import Quiz
 from khien.web.reading import Site
+from khien.web.recover import Guided
 
 _SEEDS = 1 << 32
 
@@ -69,17 +70,17 @@ def what(site: Ours, language: Spoken) -> Response[str]:
 
 
 @get("/learn/kit/{name:str}", sync_to_thread=True)
-def paper(site: Ours, language: Spoken, name: FromPath[str]) -> Response[Any]:
+def paper(site: Ours, guide: Guided, language: Spoken, name: FromPath[str]) -> Response[Any]:
     """Slides or posters, to print or as PDF."""
     template, dot, kind = name.partition(".")
     if template not in kit.PAPERS or kind not in ("", "pdf") or (dot and not kind):
         raise NotFoundException
-    told, today = _told(site), datetime.now(UTC).date()
+    told, made = _told(site), kit.Made(datetime.now(UTC).date(), site.public, guide.contacts)
     if not kind:
-        return html(site.frame.render(language, f"learn/{template}", {}, told=told, made=today))
-    made = kit.pdf(template, told, site.frame, language, today)
+        return html(site.frame.render(language, f"learn/{template}", {}, told=told, made=made))
+    document = kit.pdf(template, told, site.frame, language, made)
     named = f'attachment; filename="{template}-{language}.pdf"'
-    return Response(made, media_type="application/pdf", headers={"Content-Disposition": named})
+    return Response(document, media_type="application/pdf", headers={"Content-Disposition": named})
 
 
 ROUTES = (learn, lesson, quiz, answered, what, paper)

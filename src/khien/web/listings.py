@@ -9,8 +9,9 @@ from litestar.exceptions import NotAuthorizedException, NotFoundException
 from litestar.params import FromPath, QueryParameter, URLEncodedBody
 from litestar.response import Redirect
 
+from khien.app.guides import Guide
 from khien.contracts import Store
-from khien.errors import InputError, RefusedError, UnavailableError
+from khien.errors import InputError, RefusedError
 from khien.listing import STANDS
 from khien.model import Leaf, Listing
 from khien.pipeline.control import Control
@@ -20,13 +21,15 @@ from khien.triage.proofs import Challenge
 from khien.web.lists import Listed, Told
 from khien.web.pages import Ours, Spoken, html
 from khien.web.reading import PAGE, Site
+from khien.web.recover import Guided
 
+OFFICE = "cyber-police"  # of the contacts, who is asked where the site names nobody
 LONGEST_WHY = 2000  # characters
 ACTS_SHOWN = 50  # of a listing, the latest
 AGAIN = timedelta(days=7)  # after an objection was decided, until the next
 STATES: dict[str, tuple[str, ...]] = {"": STANDS, "contested": ("contested",), "removed": ("removed",)}
+After = Annotated[str, QueryParameter(pattern="^([0-9a-f]{64})?$")]  # behind which listing a page begins
 
-_Id = Annotated[str, QueryParameter(pattern="^([0-9a-f]{64})?$")]
 _APPEAL = "appeal"  # what is tried at
 
 
@@ -58,6 +61,11 @@ def shown(store: Store, states: tuple[str, ...], after: str) -> Shown:
     return Shown(tuple(found[:PAGE]), found[PAGE - 1].id if len(found) > PAGE else "")
 
 
+def history(store: Store, one: Listing) -> tuple[Entry, ...]:
+    """The latest acts on a listing, in their order."""
+    return acts(store, *one.leaves[-ACTS_SHOWN:])
+
+
 def acts(store: Store, *indices: int) -> tuple[Entry, ...]:
     """What the leaves at these indices say, in their order."""
     found = store.load(Leaf, *map(leaf_id, indices))
@@ -71,7 +79,7 @@ def everything(
     language: Spoken,
     listed: Told,
     stands: Annotated[Literal["", "contested", "removed"], QueryParameter(name="state")] = "",
-    after: _Id = "",
+    after: After = "",
 ) -> Response[str]:
     """What stands, or what was taken out."""
     found = shown(listed.listings.store, STATES[stands], after)
@@ -84,9 +92,9 @@ def everything(
 def listing(site: Ours, language: Spoken, listed: Told, id: FromPath[str]) -> Response[str]:
     """Why something is listed, who decided, and the proof."""
     one, at = _one(site.store, id), listed.listings.audit.clock()
-    history = acts(site.store, *one.leaves[-ACTS_SHOWN:])
-    roles = next((each.said.listing.by for each in reversed(history) if each.said and each.said.listing), ())
-    view = {"one": one, "history": history, "roles": roles, "stands": stands(one, at), "at": at}
+    done = history(site.store, one)
+    roles = next((each.said.listing.by for each in reversed(done) if each.said and each.said.listing), ())
+    view = {"one": one, "history": done, "roles": roles, "stands": stands(one, at), "at": at}
     verifier = listed.listings.verifier
     return html(site.frame.render(language, "listing", {"id": id}, verifier=verifier, **view))
 
@@ -100,14 +108,22 @@ def _one(store: Store, id: str) -> Listing:
 
 
 @get("/listings/{id:str}/appeal", sync_to_thread=True)
-def appeal(site: Ours, language: Spoken, listed: Told, id: FromPath[str]) -> Response[str]:
+def appeal(site: Ours, language: Spoken, listed: Told, guide: Guided, id: FromPath[str]) -> Response[str]:
     """What the owner of what is listed publishes, and where they say why."""
-    return _appeal(site, language, listed, _one(site.store, id))
+    return _appeal(site, language, listed, guide, _one(site.store, id))
 
 
 def _appeal(
-    site: Site, language: str, listed: Listed, one: Listing, status: int = 200, why: str = "", trouble: str = ""
+    site: Site,
+    language: str,
+    listed: Listed,
+    guide: Guide,
+    one: Listing,
+    status: int = 200,
+    asked: Objection | None = None,
+    trouble: str = "",
 ) -> Response[str]:
+    """asked: what was sent in vain; trouble: one of control.Trouble."""
     control, at = listed.control, listed.listings.audit.clock()
     view = {
         "one": one,
@@ -117,15 +133,17 @@ def _appeal(
         "file": control.file(one),
         "hours": listed.listings.decide_within // timedelta(hours=1),
         "longest": LONGEST_WHY,
-        "why": why,
+        "how": asked.how if asked else "dns",
+        "why": asked.why if asked else "",
         "trouble": trouble,
+        "office": next((each for each in guide.contacts.contact if each.id == OFFICE), None),
     }
     return html(site.frame.render(language, "appeal", {"id": one.id}, **view), status)
 
 
 def _waits(one: Listing, at: datetime) -> datetime | None:
     """From when on the next objection is heard; None: now."""
-    decided = one.appeal.decided if one.appeal else None
+    decided = one.appeal.decided if one.appeal and one.appeal.at >= one.since else None  # else of an earlier listing
     return decided + AGAIN if decided and at < decided + AGAIN else None
 
 
@@ -143,24 +161,23 @@ def objected(
     site: Ours,
     language: Spoken,
     listed: Told,
+    guide: Guided,
     id: FromPath[str],
     data: URLEncodedBody[Objection],
 ) -> Response[str] | Redirect:
     """Looks whether who objects controls what is listed; then the clock runs, in public."""
     one, at = _one(site.store, id), listed.listings.audit.clock()
     if one.state != "listed" or not stands(one, at) or _waits(one, at) or _challenge(listed.control, one) is None:
-        return _appeal(site, language, listed, one, 409, data.why)
+        return _appeal(site, language, listed, guide, one, 409, data)
 
     def look() -> None:
-        try:
-            (listed.control.expect_dns if data.how == "dns" else listed.control.expect_file)(one)
-        except UnavailableError as error:  # counts as a try: it took as long
-            raise RefusedError(str(error)) from error
+        if trouble := listed.control.trouble(one, data.how):  # what nobody answers counts as well: it took as long
+            raise RefusedError(trouble)
 
     try:
         site.doors.attempt(request, look, _APPEAL)
     except NotAuthorizedException as error:
-        return _appeal(site, language, listed, one, 422, data.why, error.detail)
+        return _appeal(site, language, listed, guide, one, 422, data, error.detail)
     listed.listings.contest(id, how=data.how, why=data.why)
     return Redirect(site.frame.link(language, "listing", id=id), status_code=303)
 

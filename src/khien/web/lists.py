@@ -3,7 +3,7 @@ sites may ask for both."""
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -30,6 +30,7 @@ class Listed:
 
     outputs: Outputs
     control: Control
+    tally: log.Tally = field(default_factory=log.Tally, init=False, repr=False)
 
     @property
     def listings(self) -> Listings:

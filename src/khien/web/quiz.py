@@ -3,6 +3,7 @@ kept: a question is found again by its id."""
 
 import hashlib
 import random
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,11 +11,18 @@ from typing import NamedTuple
 from khien import words
 from khien.app.lessons import Lesson
 from khien.model import Finding, ProtectedName
+from khien.names.owners import registrable
 from khien.web import views
 
 PAIRS, OF_LESSONS = 4, 6  # questions of each kind
 LONGEST = 2_000  # characters of ids that are read
 
+_PATTERN = frozenset("{*,")  # characters of what stands for several domains
+_WORD = re.compile(r"[0-9]*|(?=.*[aeiouy])[a-z]{2,10}[0-9]*")  # may stand beside the name: digits, or it can be read
+_SEEN = frozenset(
+    "combosquat tld-swap omission insertion repetition substitution transposition hyphenation ascii-lookalike".split()
+)
+_UNSEEN = frozenset("two-edits short-word homoglyph mixed-script inside-word campaign bitsquat".split())
 _CASE, _MADE = "case-", "made-"  # ids of pairs: behind it a finding's id, a protected name's
 
 
@@ -51,13 +59,17 @@ class Quiz:
     names: Mapping[str, ProtectedName]
 
     def draw(self, seed: int) -> list[str]:
-        """The ids of so many questions, of each kind, in an order."""
+        """The ids of so many questions, of each kind, in an order; of names that are imitated one for each at most."""
         chance = random.Random(seed)
         of_lessons = [each.id for lesson in self.lessons for each in lesson.question]
-        cases = [f"{_CASE}{each.id}" for each in self.cases if _official(self.names.get(each.claim))]
-        made = [f"{_MADE}{each.id}" for each in self.names.values() if _official(each)]
-        pairs = chance.sample(cases, min(len(cases), PAIRS))
-        pairs += chance.sample(made, min(len(made), PAIRS - len(pairs)))
+        cases: dict[str, list[str]] = {}  # by the name that they imitate
+        for each in self.cases:
+            if _official(self.names.get(each.claim)) and _teaches(each):
+                cases.setdefault(each.claim, []).append(f"{_CASE}{each.id}")
+        imitated = chance.sample([*cases], min(len(cases), PAIRS))
+        made = [each.id for each in self.names.values() if each.id not in imitated and _official(each)]
+        pairs = [chance.choice(cases[each]) for each in imitated]
+        pairs += [f"{_MADE}{each}" for each in chance.sample(made, min(len(made), PAIRS - len(pairs)))]
         drawn = [*pairs, *chance.sample(of_lessons, min(len(of_lessons), OF_LESSONS))]
         chance.shuffle(drawn)
         return drawn
@@ -111,8 +123,35 @@ class Quiz:
 
 
 def _official(name: ProtectedName | None) -> str:
-    """A domain that is theirs for sure; empty where none is."""
+    """A domain that is theirs for sure and reads so: its label is their id or a word of theirs; empty where none is."""
     if name is None:
         return ""
-    return next((each.domain for each in name.official if each.verified and each.domain.isprintable() and not
-                 set("{*,") & set(each.domain)), "")  # fmt: skip
+    theirs = {_plain(each) for each in (name.id, *name.words, *name.short)}
+    sure = (each.domain for each in name.official if each.verified and not _PATTERN & {*each.domain})
+    return next((each for each in sure if each.isprintable() and _plain(_label(each)) in theirs), "")
+
+
+def _label(name: str) -> str:
+    """What its owner chose of a name."""
+    return registrable(name).partition(".")[0]
+
+
+def _plain(word: str) -> str:
+    return "".join(filter(str.isalnum, word.casefold()))
+
+
+def _teaches(case: Finding) -> bool:
+    """Whether one can see by looking how a name imitates: a word or another ending is added, or one letter is other."""
+    codes = {*case.techniques, *(each.code for each in case.reasons)}
+    label = _label(case.subject)
+    begin, end = case.span or (0, 0)
+    begin, end = (each - case.subject.find(label) for each in (begin, end))
+    if not codes & _SEEN or codes & _UNSEEN or not label.isascii() or not 0 <= begin < end <= len(label):
+        return False
+    beside = f"{label[:begin]}-{label[end:]}"
+    lures = {lure for each in case.reasons for lure in each.params.get("lures", "").split(", ") if lure}
+    for lure in sorted(lures, key=len, reverse=True):
+        beside = beside.replace(lure, "-")
+    hung = {label[begin - 1 : begin], label[end : end + 1]}  # what stands at the name without a hyphen is no word
+    whole = not any(each.isalpha() for each in hung) or not any(map(str.isalpha, beside))
+    return whole and all(_WORD.fullmatch(each) for each in beside.split("-"))

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from khien import words
 from khien.messages import payment
 from khien.model import Finding
-from khien.pipeline import figures, standing
+from khien.pipeline import standing, tables
 from khien.triage import advice, answers, assets, decide, life
 from khien.web import draw, floods, views
 
@@ -29,7 +29,7 @@ _TEMPLATES = Environment(
 _GLOBALS: dict[str, Any] = {
     "answers": answers,
     "assets": assets,
-    "counting": figures,
+    "counting": tables,
     "decide": decide,
     "draw": draw,
     "floods": floods,

@@ -14,12 +14,12 @@ import msgspec
 from khien import words
 from khien.app import machine, registers
 from khien.contracts import Store
-from khien.errors import Error, UnavailableError
+from khien.errors import UnavailableError
 from khien.model import Finding
 from khien.web import floods, reading
 from khien.web.reading import Listing, Query
 from khien.web.render import FOLDER, Frame
-from khien.web.site import told
+from khien.web.written import asked_for
 
 MOST_FOUND = 200  # findings, the strongest, that have a page of their own
 MOST_FLOODS = 50
@@ -131,14 +131,11 @@ def _stories(store: Store, findings: list[Finding], made: datetime) -> dict[str,
 
 def main() -> None:
     """Writes the report that the settings ask for."""
-    try:
-        asked = told()
+    with asked_for() as asked:
         register = registers.load(Path(asked.protect) if asked.protect else None)
         labels = {each.id: each.label for each in register.names}
         with machine.store(Path(asked.data)) as store:
             write(store, labels, Path(sys.argv[1]), replay=asked.replay, contact=asked.site.contact)
-    except Error as error:
-        sys.exit(f"khien: {error}")
 
 
 if __name__ == "__main__":

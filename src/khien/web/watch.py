@@ -1,6 +1,7 @@
 """Who watches Khiên: what was listed and taken out, how often wrongly, and the proof, which the reader's browser
 recomputes."""
 
+from collections import Counter
 from typing import NamedTuple
 
 from litestar import Response, get
@@ -33,11 +34,11 @@ class Watched(NamedTuple):
     sample: Entry | None
 
 
-def watched(listings: Listings) -> Watched:
-    """Counts and the latest acts of the log as it stands."""
+def watched(listings: Listings, done: Counter[str]) -> Watched:
+    """Counts and the latest acts of the log as it stands. done: what the log says was done (listed.Tally)."""
     store = listings.store
-    states, outcomes = store.count(Listing, "state"), store.count(Listing, "outcome")
-    counts = {name: states.get((name,), 0) for name in ("listed", "contested", "removed")}
+    states = store.count(Listing, "state")
+    counts = {name: states.get((name,), 0) for name in STANDS}
     head = log.read_head(store)
     latest = acts(store, *range(head.size - 1, max(head.size - 1 - LATEST, -1), -1))
     stands = store.find(Listing, order="-since", limit=1, state=STANDS)
@@ -45,9 +46,9 @@ def watched(listings: Listings) -> Watched:
     return Watched(
         stand=counts["listed"] + counts["contested"],
         contested=counts["contested"],
-        removed=counts["removed"],
-        wrong=outcomes.get(("removed",), 0),
-        kept=outcomes.get(("kept",), 0),
+        removed=done["removed"],
+        wrong=done["appeal-removed"],
+        kept=done["appeal-kept"],
         size=head.size,
         checkpoint=head.checkpoint,
         verifier=listings.verifier,
@@ -59,7 +60,7 @@ def watched(listings: Listings) -> Watched:
 @get("/watch", sync_to_thread=True)
 def watch(site: Ours, language: Spoken, listed: Told) -> Response[str]:
     """Who watches us, and with what."""
-    view = {"watched": watched(listed.listings), "lists": (*NAMES, MANIFEST)}
+    view = {"watched": watched(listed.listings, listed.tally(site.store)), "lists": (*NAMES, MANIFEST)}
     return html(site.frame.render(language, "watch", {}, **view))
 
 

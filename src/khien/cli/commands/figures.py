@@ -75,16 +75,18 @@ def figures_report(given: Path | None, half: str, output: Path, data: Path | Non
 
 @click.command()
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FOLDER", help="Where it goes.")
+@click.option("--site", default="", metavar="ADDRESS", callback=options.text, help="Printed on them.")
 @options.protect
 @options.data
 @options.lang
-def kit(output: Path, protect: Path | None, data: Path | None, language: str) -> int:
+def kit(output: Path, site: str, protect: Path | None, data: Path | None, language: str) -> int:
     """Write slides and posters for trainers, HTML and PDF in both languages, with the confirmed cases of late.
 
     \b
-    Example:
+    Examples:
       khien kit -o kit
+      khien kit -o kit --site https://khien.example
     """
     from khien.cli import figures
 
-    return figures.kit(data, protect, output, language)
+    return figures.kit(data, protect, output, site, language)

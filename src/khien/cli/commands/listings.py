@@ -32,7 +32,7 @@ _against = click.option(
 )
 @click.option("--evidence", type=click.Path(path_type=Path), metavar="FILE", help="What shows it: kept, never shown.")
 @click.option("--note", default="", callback=options.text, help="What the site does, in Vietnamese, for everybody.")
-@click.option("--note-en", default="", callback=options.text, help="The same in English. Default: as --note.")
+@click.option("--note-en", default="", callback=options.text, help="The same in English; both or none.")
 @click.option(
     "--unit", type=click.Choice(UNITS), help="What is meant. Default: the page, where there is a path; the host."
 )
@@ -46,7 +46,8 @@ _against = click.option(
 def list_(what: str, data: Path | None, protect: Path | None, by: str | None, language: str, **asked: Any) -> int:
     """List a site that does harm, publicly. A name or an opinion is never listed; docs/listing.md has the rules.
 
-    What is hacked or shared by many is listed and not blocked. What is popular takes a second person.
+    What is hacked or shared by many is listed and not blocked. A page of a popular site or a platform, an address, and
+    what is only said to imitate another take a second person.
 
     \b
     Examples:
@@ -128,7 +129,7 @@ def listings_show(given: Path | None, reference: str, data: Path | None, languag
 def listings_approve(
     given: Path | None, reference: str, protect: Path | None, by: str | None, data: Path | None, language: str
 ) -> int:
-    """List, as the second person, what another one proposed.
+    """List, as the second person, what another one proposed. Both are officers: khien officers invite.
 
     \b
     Example:
@@ -143,7 +144,7 @@ def listings_approve(
 @click.argument("reference", metavar="ID_OR_VALUE", callback=options.text)
 @click.option("--site", type=click.Choice(SITES), help="Whose fault it is.")
 @click.option("--note", default="", callback=options.text, help="What the site does, in Vietnamese.")
-@click.option("--note-en", default="", callback=options.text, help="The same in English. Default: as --note.")
+@click.option("--note-en", default="", callback=options.text, help="The same in English; both or none.")
 @click.option("--evidence", type=click.Path(path_type=Path), metavar="FILE", help="What shows it.")
 @click.option("--days", type=click.IntRange(1), metavar="N", help="For how long from now on.")
 @_public
@@ -195,7 +196,8 @@ def listings_decide(given: Path | None, reference: str, outcome: str, data: Path
 def listings_import(
     given: Path | None, file: Path, protect: Path | None, by: str | None, data: Path | None, language: str
 ) -> int:
-    """List many sites: JSON Lines with value, harm, conduct, evidence (SHA-256), note, and as wished unit, site, until.
+    """List many sites: JSON Lines with value, harm, conduct, evidence (SHA-256), note ({"vi": ..., "en": ...}), and as
+    wished unit, site, days.
 
     Each is held to the same rules; what they refuse is counted and left out.
 
@@ -231,13 +233,14 @@ def ledger_verify(
 ) -> int:
     """Say whether anything was changed, removed or moved, and where. Needs no network.
 
-    FOLDER is a copy that khien ledger mirror made; without it the data directory is looked at. Exit status: 0 it holds,
-    2 it does not.
+    FOLDER is a copy that khien ledger mirror made; without it the data directory is looked at. A copy far from
+    that needs --key. Exit status: 0 it holds, 2 it does not.
 
     \b
     Examples:
       khien ledger verify
       khien ledger verify --against /media/elsewhere/listings.note
+      khien ledger verify copy --key khien-listings-0badcafe+...
     """
     from khien.cli import ledger
 
@@ -272,7 +275,8 @@ def ledger_mirror(data: Path | None, folder: Path, language: str, **asked: Any) 
 @ledger.command("proof")
 @click.argument("reference", metavar="ID_OR_INDEX", callback=options.text)
 @options.data
-def ledger_proof(reference: str, data: Path | None) -> int:
+@options.lang
+def ledger_proof(reference: str, data: Path | None, **_language: str) -> int:
     """Print what shows anybody that a leaf is in the log (c2sp.org/tlog-proof). Of a listing: its last leaf.
 
     \b
@@ -304,7 +308,8 @@ def ledger_check(file: Path, verifier: str | None, data: Path | None, language: 
 @ledger.command("checkpoint")
 @click.option("--key", is_flag=True, help="Print the key it is signed with instead.")
 @options.data
-def ledger_checkpoint(key: bool, data: Path | None) -> int:
+@options.lang
+def ledger_checkpoint(key: bool, data: Path | None, **_language: str) -> int:
     """Print the signed checkpoint: kept elsewhere, it tells whether anything before it was rewritten.
 
     \b

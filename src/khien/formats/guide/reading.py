@@ -6,6 +6,7 @@ Whatever is wrong with a file is told at once, ``file:line: field: what, and the
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from datetime import date
 from typing import NamedTuple, TypeVar, get_args
 
 import msgspec
@@ -31,15 +32,24 @@ class _Fault(NamedTuple):
     what: str
 
 
-def parse_contacts(document: bytes, file: str) -> Contacts:
-    """Whom to turn to, as a TOML file says. FormatError: everything that is wrong with it."""
-    return _read(Contacts, document, file, _of_contacts)
+def parse_contacts(document: bytes, file: str, today: date = date.max) -> Contacts:
+    """Whom to turn to, as a TOML file says; nobody made sure of anything after today. FormatError: everything that is
+    wrong with it."""
+    return _read(Contacts, document, file, lambda contacts: _of_contacts(contacts, today))
 
 
 def parse_plans(document: bytes, file: str, contacts: Contacts) -> Plans:
     """What to do, as a TOML file says; whoever a step names is among contacts. FormatError: all that is wrong."""
     known = {each.id for each in contacts.contact}
     return _read(Plans, document, file, lambda plans: _of_plans(plans, known))
+
+
+def held(contacts: Contacts, plans: Plans, file: str) -> Contacts:
+    """The contacts of a file, all that plans name among them. FormatError: some are missing."""
+    missing = sorted(plans.named - {each.id for each in contacts.contact})
+    if missing:
+        raise FormatError("\n".join(f"{file}: contact: none has the id {each!r}, which plans name" for each in missing))
+    return contacts
 
 
 def sentences(text: str) -> list[int]:
@@ -84,7 +94,7 @@ def _field(path: places.Path) -> str:
     return f"{written.removeprefix('.')}: " if written else ""
 
 
-def _of_contacts(contacts: Contacts) -> Iterator[_Fault]:
+def _of_contacts(contacts: Contacts, today: date) -> Iterator[_Fault]:
     if not contacts.contact:
         yield _Fault(("contact",), "nobody to turn to: write at least one [[contact]]")
     if not 1 <= contacts.stale_after <= 1_000:
@@ -100,9 +110,11 @@ def _of_contacts(contacts: Contacts) -> Iterator[_Fault]:
         for key in ("url", "source"):
             address = getattr(each, key)
             if address and not re.fullmatch(r"https://[^\s\"<>]+", address):
-                yield _Fault((*path, key), "is no https:// address")
+                yield _Fault((*path, key), "write an address that begins with https://")
         if not (each.phone or each.url or each.note):
             yield _Fault(path, "has neither phone nor url: give one, or a note on how to find it")
+        if each.checked and each.checked > today:
+            yield _Fault((*path, "checked"), f"is after today, {today}: write the day on which somebody made sure")
         if each.checked and not each.source:
             yield _Fault((*path, "checked"), "says when, but no source says by what: name it, or leave checked out")
 
@@ -113,6 +125,8 @@ def _of_plans(plans: Plans, known: set[str]) -> Iterator[_Fault]:
     for path, step in _steps(plans):
         yield from _of_step(path, step, known, letters)
     for key, around in (("around", plans.around), ("young", plans.young)):
+        if around.brief and not around.brief.who:
+            yield _Fault((key, "brief"), "names nobody to turn to: give one who")
         for where, steps in (("begin", around.begin), ("end", around.end)):
             if not any(step.who for step in steps):
                 yield _Fault((key, where), "no step names anybody to turn to: give one who")
@@ -149,6 +163,9 @@ def _steps(plans: Plans) -> Iterator[tuple[places.Path, Step]]:
     listed: list[tuple[places.Path, tuple[Step, ...]]] = [(("close",), plans.close)]
     for key, around in (("around", plans.around), ("young", plans.young)):
         listed += [((key, "begin"), around.begin), ((key, "end"), around.end)]
+        brief: places.Path = (key, "brief")
+        if around.brief:
+            yield brief, around.brief
     listed += [(("plan", number, "step"), each.step) for number, each in enumerate(plans.plan)]
     for path, steps in listed:
         for number, step in enumerate(steps):

@@ -20,6 +20,7 @@ HARMS: Mapping[str, str] = {  # what happened, to the letter in its address: a h
     "stalked": "j",
     "impersonated": "k",
 }
+BANK_FIRST = ("money", "card", "code", "sim")  # minutes decide whether the money can be held
 YOUNG = ("threatened", "spread", "stalked", "money", "account")  # those that have a path for who is under 18 too
 
 Part = Literal["life", "money", "accounts", "evidence", "report", "after"]  # in the order in which they are done
@@ -60,6 +61,11 @@ class Contact(Record, frozen=True, kw_only=True):
         """The number as a telephone takes it."""
         return self.phone.replace(" ", "")
 
+    @property
+    def paid(self) -> bool:
+        """Whether whoever calls pays for it, beyond a call as any other."""
+        return self.dialled.startswith("1900")
+
 
 class Contacts(Record, frozen=True, kw_only=True):
     """Whom to turn to. stale_after: days after which what was checked is to be checked again."""
@@ -94,9 +100,10 @@ class Step(Said, frozen=True, kw_only=True):
 
 
 class Around(Record, frozen=True, kw_only=True):
-    """What every plan of a kind begins and ends with."""
+    """What every plan of a kind begins and ends with. brief: a line in place of begin where the bank comes first."""
 
     begin: tuple[Step, ...] = ()
+    brief: Step | None = None
     end: tuple[Step, ...] = ()
 
 
@@ -113,6 +120,11 @@ class Plan(Record, frozen=True, kw_only=True):
     def id(self) -> str:
         """What stands for it in addresses."""
         return ("y" if self.young else "") + HARMS[self.harm]
+
+    @property
+    def bank_first(self) -> bool:
+        """Whether the call to the bank comes before all else but one line on who is in danger."""
+        return not self.young and self.harm in BANK_FIRST
 
 
 class Question(Said, frozen=True, kw_only=True):
@@ -167,6 +179,22 @@ class Plans(Record, frozen=True, kw_only=True):
         """What comes before every plan, in order: life, and how to go on where the person who did it is close."""
         begin = (self.young if young else self.around).begin
         return (*begin, *self.close) if close else begin
+
+    def brief(self, plan: Plan) -> Step | None:
+        """The line on who is in danger, in place of what comes first, where the bank comes before all else."""
+        return self.around.brief if plan.bank_first else None
+
+    def young_for(self, harm: str) -> str:
+        """What stands in addresses for the path of who is under 18, after a harm or whatever happened: empty."""
+        return self.of(harm, young=True).id if harm in YOUNG else ""
+
+    @property
+    def named(self) -> set[str]:
+        """The contacts that steps name."""
+        own = (step for each in self.plan for step in each.step)
+        around = (step for each in (self.around, self.young) for step in (*each.begin, *each.end))
+        brief = (each.brief for each in (self.around, self.young) if each.brief)
+        return {who for steps in (own, around, brief, self.close) for step in steps for who in step.who}
 
     def steps(self, plan: Plan, when: Literal["now", "days"], close: bool) -> tuple[Step, ...]:
         """What to do then, in order, as the person who did it is close or not."""

@@ -106,8 +106,9 @@ export function parsed(document) {
   return { leaf, index: Number(index.slice(6)), path: path.map(fromBase64), note: document.slice(blank + 2) };
 }
 
-// Holds a proof to the verifier. holds: whether leaf and path lead to the root of head, the checkpoint; signed: false where
-// this browser cannot tell. LedgerError: the note is not signed by it, or nothing here has the form it should have.
+// Holds a proof to the verifier. holds: whether leaf and path lead to the root of head, the checkpoint, and the leaf says
+// of itself what its text does; signed: false where this browser cannot tell. LedgerError: the note is not signed by it,
+// or nothing here has the form it should have.
 export async function held({ leaf, index, path, note }, verifier) {
   const signed = await verified(note, verifier).then(
     () => true,
@@ -117,7 +118,20 @@ export async function held({ leaf, index, path, note }, verifier) {
     },
   );
   const head = checkpoint(note);
+  if (index >= head.size) throw new LedgerError("path", "the log has no such leaf");
   const commitment = leaf.text ? await sha256(fromHex(leaf.salt), octets(leaf.text)) : fromHex(leaf.commitment);
   const root = await reached(index, head.size, await leafHash(commitment), path);
-  return { commitment, root, head, signed, holds: same(root, head.root) };
+  return { commitment, root, head, signed, holds: same(root, head.root) && tells(leaf, index) };
+}
+
+// Whether a leaf says of itself what its text says: only the text is committed to.
+function tells({ id, text, salt, at, listing }, index) {
+  if (id !== `listings/${String(index).padStart(16, "0")}`) return false;
+  if (!text) return salt === ""; // redacted: what is left of it stands in another leaf
+  try {
+    const said = JSON.parse(text);
+    return at === said.at && listing === (said.listing?.id ?? "");
+  } catch {
+    return false;
+  }
 }

@@ -8,17 +8,21 @@ const SHARD = 16; // octets of the directory for each shard: seed (u64), length 
 const WORD = (1n << 64n) - 1n;
 const GOLDEN = 0x9e3779b97f4a7c15n;
 const RULE = 32; // hex digits of an id in the rules
-const MOST_FOLDERS = 8; // of a page's address that are looked up
+const MOST_FOLDERS = 8; // of a page's address that are looked up, from either end
+const MOST_DAYS = 30; // that a manifest may be old where nothing says which version was held before
+const DAY = 86_400_000;
 const UNRESERVED = /^[A-Za-z0-9._~-]$/;
 
 // Holds manifest (text), filter (Uint8Array) and rules (text) to the verifier; throws LedgerError where they do not fit.
-// earlier: the version that was held before: an older one is refused.
-export async function opened({ manifest, filter, rules }, verifier, earlier = 0) {
+// earlier: the version that was held before: an older one is refused; without it one that is older than MOST_DAYS.
+export async function opened({ manifest, filter, rules }, verifier, earlier = 0, now = new Date()) {
   const text = await verified(manifest, verifier);
   const [origin, , , , ...lines] = text.trimEnd().split("\n");
   if (!origin.endsWith("/lists")) throw new LedgerError("form", "this is no manifest of lists");
   const version = Number(/^version ([0-9]{1,15})$/m.exec(text)?.[1] ?? NaN);
   if (!(version >= earlier)) throw new LedgerError("older", `version ${version} is older than ${earlier}`);
+  const made = Date.parse(/^date (\S+)$/m.exec(text)?.[1]);
+  if (!earlier && !(now - made <= MOST_DAYS * DAY)) throw new LedgerError("older", `older than ${MOST_DAYS} days`);
   const digests = new Map(lines.map((line) => line.split(" ").reverse()));
   for (const [name, bytes] of [["offline.filter", filter], ["offline.json", octets(rules)]]) {
     if (digests.get(name) !== hex(await sha256(bytes))) throw new LedgerError("digest", `${name} was changed`);
@@ -51,22 +55,34 @@ export function* within(link) {
   const url = new URL(link);
   if (!["http:", "https:"].includes(url.protocol)) return;
   const host = url.hostname.replace(/\.$/, "");
-  let page = host + (url.port && `:${url.port}`) + path(url.pathname);
-  yield ["url", page];
-  for (let n = 0; n < MOST_FOLDERS; n += 1) {
-    page = page.slice(0, page.slice(0, -1).lastIndexOf("/") + 1);
-    if (page.split("/").length < 3) break; // the root
-    yield ["url", page];
-  }
-  const bare = host.replace(/^\[|\]$/g, "");
+  const bare = address(host.replace(/^\[|\]$/g, ""));
+  const page = (bare.includes(":") ? host : bare) + (url.port && `:${url.port}`) + path(url.pathname);
+  const spelled = [page, page.replace(/;[^/]*/g, "")];
+  const trimmed = spelled.map((each) => (each.split("/").length > 2 ? each.replace(/\/$/, "") : each));
+  for (const each of new Set([...spelled, ...trimmed, ...spelled.flatMap(folders)])) yield ["url", each];
   yield ["host", bare];
   if (bare.startsWith("www.")) yield ["host", bare.slice(4)];
   for (let rest = bare; rest.includes("."); rest = rest.slice(rest.indexOf(".") + 1)) yield ["domain", rest];
 }
 
-// As Khiên spells a path: RFC 3986 section 6.2.2.
+// The folders that hold a page, but for the root, the narrowest first.
+function folders(page) {
+  const parts = page.split("/");
+  const above = [];
+  for (let n = parts.length - 1; n > 1; n -= 1) above.push(`${parts.slice(0, n).join("/")}/`);
+  const inside = above.filter((each) => each.length < page.length);
+  return inside.length <= 2 * MOST_FOLDERS ? inside : [...inside.slice(0, MOST_FOLDERS), ...inside.slice(-MOST_FOLDERS)];
+}
+
+// An address of IPv6 that stands for one of IPv4 is that one.
+function address(host) {
+  const met = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(host);
+  return met ? met.slice(1).map((each) => [parseInt(each, 16) >> 8, parseInt(each, 16) & 255].join(".")).join(".") : host;
+}
+
+// As Khiên spells a path: RFC 3986 section 6.2.2, and one slash for several.
 function path(text) {
-  const bare = text.replace(/[^\x21-\x7e]|["<>\\^`{|}]|%(?![0-9a-fA-F]{2})/gu, encodeURIComponent);
+  const bare = text.replace(/\/{2,}/g, "/").replace(/[^\x21-\x7e]|["<>\\^`{|}]|%(?![0-9a-fA-F]{2})/gu, encodeURIComponent);
   return bare.replace(/%([0-9a-fA-F]{2})/g, (met, digits) => {
     const letter = String.fromCharCode(parseInt(digits, 16));
     return UNRESERVED.test(letter) ? letter : met.toUpperCase();

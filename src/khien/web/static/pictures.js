@@ -25,12 +25,12 @@ for (const input of section.querySelectorAll("input[type=file]")) {
     input.value = "";
   });
 }
-addEventListener("paste", ({ clipboardData }) => look(picture(clipboardData)));
+addEventListener("paste", ({ clipboardData }) => look(given(clipboardData)));
 for (const kind of ["dragover", "drop"]) {
   addEventListener(kind, (dragged) => {
     if (!dragged.dataTransfer?.types.includes("Files")) return;
     dragged.preventDefault(); // else the browser would open it, and its history name it
-    if (kind === "drop") look(picture(dragged.dataTransfer));
+    if (kind === "drop") look(given(dragged.dataTransfer));
   });
 }
 work.querySelector("button").addEventListener("click", () => {
@@ -42,19 +42,26 @@ addEventListener("pagehide", () => {
   say([]);
 });
 
-const picture = (given) => Array.from(given?.files ?? []).find(({ type }) => type.startsWith("image/"));
+const isPicture = ({ type }) => !type || type.startsWith("image/"); // of no known type: it is tried
+
+/** The first picture of what was pasted or dropped, or else its first file, so that it is said to be none. */
+function given(transfer) {
+  const files = Array.from(transfer?.files ?? []);
+  return files.find(isPicture) ?? files[0];
+}
 
 async function look(file) {
   if (!file) return;
   stop();
+  if (!isPicture(file)) return say([made("p", texts.other)]);
   wanted = file;
-  say([made("p", texts.looking)]);
+  go("looking"); // at once, with a button that stops it: a large picture takes seconds
   try {
     if (file.size > LARGEST) throw new RangeError("too large");
     const seen = await pixels(file);
     if (wanted === file) read(seen);
   } catch {
-    say([made("p", texts.unreadable)]);
+    if (wanted === file) ended([made("p", texts.unreadable)]);
   }
 }
 

@@ -8,12 +8,14 @@ const SIMD = Uint8Array.of(
 );
 const LSTM_ONLY = 1; // of Tesseract's engines, the one our model is for
 const SPARSE = "3"; // page segmentation: find the columns and lines by yourself
+const FAINTEST = 12; // of 255: letters that stand out less are not read
 const MODEL = "vie.traineddata";
 
 onmessage = async ({ data: { pixels, width, height } }) => {
   try {
     const code = codeIn(pixels, width, height);
-    postMessage(code === null ? { text: await textIn(pixels, width, height) } : { code });
+    if (code !== null) postMessage({ code });
+    else postMessage({ text: isBare(pixels) ? "" : await textIn(pixels, width, height) });
   } catch {
     postMessage({ failed: true });
   }
@@ -26,6 +28,19 @@ function codeIn(data, width, height) {
   } catch {
     return null; // it says in this way that there is none
   }
+}
+
+/** Whether all is of about one colour: then there is no text, and nothing is loaded to look for it. */
+function isBare(data) {
+  for (let part = 0; part < 3; part++) {
+    let [least, most] = [255, 0];
+    for (let at = part; at < data.length; at += 4) {
+      if (data[at] < least) least = data[at];
+      if (data[at] > most) most = data[at];
+    }
+    if (most - least > FAINTEST) return false;
+  }
+  return true;
 }
 
 async function textIn(data, width, height) {

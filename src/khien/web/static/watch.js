@@ -13,6 +13,7 @@ async function begin(texts) {
     const answer = await fetch(`/ledger/proof/${section.dataset.index}`);
     if (!answer.ok) throw new Error(`status ${answer.status}`);
     proof = parsed(await answer.text());
+    if (proof.index !== Number(section.dataset.index)) throw new Error("this is another leaf's");
   } catch {
     said.textContent = texts.failed;
     return;
