@@ -56,7 +56,7 @@ _SPOKEN = re.compile(  # the same in what an officer states: only what no fraud 
     r"|(?<!dich )vu (?:khong|cao)\b|phe (?:binh|phan)\b|tay chay|\bgieu\b|cham biem|thu dich\b|xuc pham|lang ma\b"
     r"|tuyen truyen|(?<!thong )(?<!nhan )\btin gia\b(?! mao| danh)|tin (?:bia|vit)\b"
     r"|defam|insult|slander|libel|smear|propagand|critici|critique|\bcritics?\b|fake news|dis-?information"
-    r"|mis-?information|dissident|reactionary|hostile force|anti-?(?:state|government)|hate speech|satir|parod|boycott"
+    r"|misinformation|dissident|reactionary|hostile force|anti-?(?:state|government)|hate speech|satir|parod|boycott"
     r"|bad-?mouth|speaks? ill",
 )
 _DIGEST = re.compile(r"[0-9a-f]{64}")
