@@ -97,7 +97,7 @@ def dovecot(home: Path) -> Iterator[int]:
         for each in (home / "mail").rglob("*"):
             os.chown(each, us.pw_uid, us.pw_gid)
         os.chown(home / "mail", us.pw_uid, us.pw_gid)
-        for each in (home, *home.parents[:2]):  # pytest's own, which are for root alone
+        for each in (home, *home.parents[:3]):  # pytest's own, and each worker's, which are for root alone
             each.chmod(each.stat().st_mode | 0o011)
     group = subprocess.run(["id", "-gn", us.pw_name], capture_output=True, text=True, check=True).stdout.strip()
     services = "".join(f"service {each} {{\n chroot =\n}}\n" for each in ("anvil", "stats"))
