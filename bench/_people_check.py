@@ -127,9 +127,19 @@ async def load(port: int, asked: Sequence[bytes]) -> list[float]:
     async def one(number: int, what: bytes) -> float:
         due = begun + number / RATE
         await asyncio.sleep(max(0, due - time.perf_counter()))
-        reader, writer = free.pop() if free else await asyncio.open_connection("127.0.0.1", port)
-        writer.write(what)
-        head = await reader.readuntil(b"\r\n\r\n")
+        while True:
+            fresh = not free
+            reader, writer = await asyncio.open_connection("127.0.0.1", port) if fresh else free.pop()
+            try:
+                writer.write(what)
+                head = await reader.readuntil(b"\r\n\r\n")
+                break
+            except (
+                asyncio.IncompleteReadError,
+                ConnectionError,
+            ):  # it idled: the site closed it
+                if fresh:
+                    raise
         status, length = head.split(b" ", 2)[1], int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
         await reader.readexactly(length)
         if status != b"200":
