@@ -87,7 +87,8 @@ class Log:
             raise ConflictError("the log of listings has grown meanwhile: read again, decide again")
         salts = self.chance(_SALT * len(said))
         new = [made(head.size + n, each, salts[_SALT * n : _SALT * (n + 1)]) for n, each in enumerate(said)]
-        changed = tree.appended(head.size, [leaf_hash(each) for each in new], kept)
+        hashes = [ledger.leaf_hash(bytes.fromhex(each.commitment)) for each in new]
+        changed = tree.appended(head.size, hashes, kept)
 
         def now(level: int, number: int) -> bytes:
             return changed.get((level, number)) or kept(level, number)
@@ -195,9 +196,9 @@ class Tally:
             return self._acts.copy()
 
 
-def tiles(store: Store) -> Tiles:
-    """The tiles of a log, each read once."""
-    read: dict[str, bytes] = {}
+def tiles(store: Store, *soon: str) -> Tiles:
+    """The tiles of a log, each read once; those of these ids, which are asked for soon, in one go."""
+    read = {name: hashes_of(each) for name, each in store.load(Tile, *soon).items()} if soon else {}
 
     def tile(level: int, number: int) -> bytes:
         name = tile_id(level, number)
@@ -228,17 +229,20 @@ def proof(store: Store, index: int, size: int | None = None) -> list[bytes]:
     """The hashes that lead from a leaf to the root of the first size leaves, all where none is given (RFC 9162 section
     2.1.3). InputError: the log has not so many, or the leaf is none of them."""
     size = _within(store, size)
-    return ledger.inclusion_proof(index, size, _subtrees(store, size))
+    return ledger.inclusion_proof(index, size, _subtrees(store, size, index))
 
 
 def consistency(store: Store, earlier: int, size: int | None = None) -> list[bytes]:
     """The hashes that show the log to begin with what it was earlier (RFC 9162 section 2.1.4). Errors as of proof."""
     size = _within(store, size)
-    return ledger.consistency_proof(earlier, size, _subtrees(store, size))
+    return ledger.consistency_proof(earlier, size, _subtrees(store, size, earlier))
 
 
-def _subtrees(store: Store, size: int) -> ledger.Hashes:
-    kept = tiles(store)
+def _subtrees(store: Store, size: int, near: int) -> ledger.Hashes:
+    """The hashes that proofs are made of; most lie in tiles above the leaf ``near`` and above the last."""
+    levels = range(1, size.bit_length() // tree.HEIGHT + 2)
+    above = {tile_id(level - 1, leaf >> level * tree.HEIGHT) for level in levels for leaf in (near, size - 1)}
+    kept = tiles(store, *above)
     return tree.hashes(size, lambda level, number: kept(level, number)[: ledger.HASH * tree.width(level, number, size)])
 
 

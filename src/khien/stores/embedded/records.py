@@ -46,6 +46,8 @@ class Column(NamedTuple):
 
     def kept(self, value: object) -> object:
         """A value as SQLite keeps it: a time in microseconds since 1970, a day in ISO 8601."""
+        if isinstance(value, str) and value.isascii():
+            return value
         if isinstance(value, datetime):
             return (value - _EPOCH) // timedelta(microseconds=1)
         if isinstance(value, date):
