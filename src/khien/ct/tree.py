@@ -1,6 +1,7 @@
 """The hash tree of a log: what of it a proof says, and where its nodes lie in tiles (c2sp.org/tlog-tiles)."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from khien.errors import CustodyError, FormatError
 from khien.ledger import HASH, above, append, root
@@ -85,7 +86,7 @@ def hashes(size: int, tile: Callable[[int, int], bytes]) -> Callable[[int, int],
         within = tile(row, number)
         if len(within) != HASH * width(row, number, size):
             raise FormatError(f"the tile {tile_path(row, number, width(row, number, size))} has {len(within)} bytes")
-        return top_of(within[HASH * place : HASH * (place + (1 << within_row))])
+        return _kept(within[HASH * place : HASH * (place + (1 << within_row))])
 
     return at
 
@@ -124,3 +125,6 @@ def top_of(row: bytes) -> bytes:
     while len(row) > HASH:
         row = above(row)
     return row
+
+
+_kept = lru_cache(1024)(top_of)  # what is far above a leaf is asked for by the proof of each; 8 KB at most

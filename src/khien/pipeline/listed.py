@@ -29,6 +29,7 @@ LOG = "listings"
 
 _SALT = 32  # bytes
 _PAGE = 4 * tree.TILE  # leaves read at a time
+_SORTED = msgspec.json.Encoder(order="sorted")
 _HEX = re.compile(r"[0-9a-f]{64}")
 _PATH = re.compile(r"(tile|text)/(?:(\d|entries)/)?((?:x\d{3}/){0,5}\d{3})(?:\.p/([1-9]\d{0,2}))?", re.ASCII)
 
@@ -102,7 +103,7 @@ class Log:
 
 def made(index: int, said: Said, salt: bytes) -> Leaf:
     """The leaf at an index that says something, committed to under a salt of 32 bytes."""
-    text = msgspec.json.encode(said, order="sorted")
+    text = _SORTED.encode(said)
     return Leaf(
         id=leaf_id(index),
         at=said.at,

@@ -201,11 +201,8 @@ def put(connection: apsw.Connection, kind: Kind, records: Sequence[Record]) -> N
         f'INSERT INTO "{kind.name}" ({names}, body) VALUES ({marks})'
         f" ON CONFLICT (id) DO UPDATE SET {changes}{', ' if changes else ''}body = excluded.body"
     )
-    encode = msgspec.json.Encoder().encode
-    connection.executemany(
-        statement,
-        ((*(each.kept(getattr(record, each.name)) for each in columns), encode(record)) for record in records),
-    )
+    kept = [[each.kept(getattr(record, each.name)) for record in records] for each in columns]
+    connection.executemany(statement, zip(*kept, map(msgspec.json.Encoder().encode, records), strict=True))
 
 
 def remove(connection: apsw.Connection, kind: Kind, records: Sequence[Record]) -> None:
