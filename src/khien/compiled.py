@@ -28,6 +28,8 @@ import numpy as np
 from khien.errors import ContractError
 
 _DTYPES = {each: np.dtype(each) for each in ("u1", "u2", "u4", "u8", "i4", "i8", "f4", "f8")}
+_OPTIONS: dict[str, Any] = {"_nrt": False, "error_model": "numpy", "nogil": True}
+_INNER = {**_OPTIONS, "forceinline": True}  # left to itself, the compiler changes its mind with code elsewhere
 _CTYPES: dict[str, Any] = {"i4": ctypes.c_int32, "i8": ctypes.c_int64, "f8": ctypes.c_double}
 
 
@@ -120,7 +122,7 @@ class Kernel:
 
     def _key(self) -> str:
         """Whatever the object code depends on, as this process has it: code, constants, compilers, processor."""
-        digest = hashlib.sha256(repr((self.plain.__name__, self.answer, self.arguments, _toolchain())).encode())
+        digest = hashlib.sha256(repr((self.plain.__name__, self.answer, self.arguments, _INNER, _toolchain())).encode())
         digest.update(_text(self.plain))
         for name, module in sorted(_modules(self.plain).items()):
             digest.update(name.encode())
@@ -142,7 +144,6 @@ class Kernel:
             base = getattr(types, scalar)
             return types.CPointer(base) if declared[-1] == "*" else base
 
-        options: dict[str, Any] = {"_nrt": False, "error_model": "numpy", "nogil": True}
         made: dict[int, Any] = {}
 
         def native(function: Any) -> Any:
@@ -158,11 +159,11 @@ class Kernel:
                     {**names, "__builtins__": __builtins__, "__name__": function.__module__},
                     function.__name__,
                 )
-                made[id(function)] = copy if function is self.plain else njit(**options)(copy)
+                made[id(function)] = copy if function is self.plain else njit(**_INNER)(copy)
             return made[id(function)]
 
         signature = numba_type(self.answer)(*map(numba_type, self.arguments))
-        compiled = njit(signature, no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)(native(self.plain))
+        compiled = njit(signature, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(native(self.plain))
         result = compiled.overloads[signature.args]
         symbol = result.fndesc.llvm_func_name.encode()
         return symbol + b"\0" + result.library._get_compiled_object()

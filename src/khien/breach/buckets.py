@@ -28,7 +28,7 @@ _WINDOW = 56  # bits that are looked at together: no sum of them spoils a sign
 _ALL = (1 << _WINDOW) - 1
 _ONES = 0x01010101010101  # one in each of their octets
 _HIGHS = 0x80808080808080
-_SOME = 4  # rows of a bucket that are compared at once
+_SOME = 2  # rows of a bucket that are compared at once: one query in eight meets more
 _FEW = 8  # rows of a bucket that are looked through; more are halved
 
 PLACES = np.array(
@@ -126,14 +126,18 @@ def _bounds(bits, places, entries, bucket, at):
 
 
 @inner
-def _same(rows, at, digest, wanted, rest):
-    """Whether rest octets (16 > rest > 8, or 17) are equal: three words that overlap are compared at once."""
+def _differ(rows, at, digest, wanted, rest):
+    """Nought if what is behind 8 octets is equal, of rest octets (16 > rest > 8, or 17): two words that overlap."""
     middle, last = min(8, rest - 8), rest - 8
-    return (
-        (number(rows, at) ^ number(digest, wanted))
-        | (number(rows, at + middle) ^ number(digest, wanted + middle))
-        | (number(rows, at + last) ^ number(digest, wanted + last))
-    ) == 0
+    return (number(rows, at + middle) ^ number(digest, wanted + middle)) | (
+        number(rows, at + last) ^ number(digest, wanted + last)
+    )
+
+
+@inner
+def _same(rows, at, digest, wanted, rest):
+    """Whether rest octets are equal."""
+    return ((number(rows, at) ^ number(digest, wanted)) | _differ(rows, at, digest, wanted, rest)) == 0
 
 
 @inner
@@ -245,9 +249,9 @@ def counts(rows, entries, rest, bits, bases, places, large, larger, digests, n, 
                 query = np.int64(order[first + each])
                 at, low, length = query * width + BUCKET, waiting[each], waiting[TOGETHER + each]
                 row = _among(rows, stride, low, length, number(digests, at))
-                if (length > _SOME) | (row >= 0) & (not _same(rows, max(row, 0) * stride, digests, at, rest)):
+                if (length > _SOME) | (row >= 0) & (_differ(rows, max(row, 0) * stride, digests, at, rest) != 0):
                     row = _within(rows, rest, low, length, digests, at)
-                found = np.int64(rows[max(row, 0) * stride + rest]) if row >= 0 else np.int64(0)
+                found = np.int64(rows[max(row, 0) * stride + rest]) & -np.int64(row >= 0)  # nobody foresees a branch
                 out[query] = _large(large, larger, row) if found == LARGE else found
     return 0
 
