@@ -8,11 +8,9 @@ people's clients; imports that are killed. Figures are this machine's, at this m
 Exit status 0 when all was measured, whether bars hold or not.
 """
 
-import argparse
-import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import _breach_accounts
@@ -24,8 +22,8 @@ import _breach_lookups
 import _breach_range
 import _breach_roster
 import _breach_store
-from _rows import HEADER, Row, table
-from names import BUSY, machine
+from _command import parser, show
+from _rows import Row
 
 Measure = Callable[[bool], Iterator[Row]]
 
@@ -50,31 +48,8 @@ ROWS: Mapping[str, Measure] = {
 
 
 def main() -> int:
-    asked = arguments(sys.argv[1:])
-    print("\n".join(f"- {name}: {value}" for name, value in machine().items()))
-    if os.getloadavg()[0] > BUSY:
-        print(f"- WARNING: the machine is busy (load average above {BUSY}): figures are worse than its own")
-    print(flush=True)
-    rows: list[Row] = []
-    for name in asked.only:
-        for row in ROWS[name](asked.quick):
-            rows.append(row)
-            print(f"bench: {row.name}: {row.said}", file=sys.stderr, flush=True)
-    print(table(HEADER, [row.cells() for row in rows]), flush=True)
-    return 0
-
-
-def arguments(given: Sequence[str]) -> argparse.Namespace:
-    """The command line; only: a tuple of the names of ROWS, in their order."""
-    parser = argparse.ArgumentParser(prog="python3 dev bench breach", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="less of everything: to see that it works")
-    parser.add_argument("--only", default=",".join(ROWS), help=f"some of {','.join(ROWS)}")
-    asked = parser.parse_args(given)
-    wanted = asked.only.split(",")
-    if unknown := [row for row in wanted if row not in ROWS]:
-        parser.error(f"no row {', '.join(unknown)}; there are {', '.join(ROWS)}")
-    asked.only = tuple(row for row in ROWS if row in wanted)
-    return asked
+    asked = parser("breach", __doc__, [*ROWS]).parse_args()
+    return show(row for name in asked.only for row in ROWS[name](asked.quick))
 
 
 if __name__ == "__main__":

@@ -6,10 +6,8 @@ judged, how fast the log of listings grows, how soon a wrong listing is gone, wh
 Figures are this machine's, at this moment. Exit status 0 when all was measured, whether bars hold or not.
 """
 
-import argparse
-import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
 import _people_appeal
 import _people_check
@@ -18,8 +16,8 @@ import _people_messages
 import _people_page
 import _people_rights
 import _people_words
-from _rows import HEADER, Row, table
-from names import BUSY, machine
+from _command import parser, show
+from _rows import Row
 
 Measure = Callable[[bool], Iterator[Row]]
 
@@ -35,31 +33,8 @@ ROWS: Mapping[str, Measure] = {
 
 
 def main() -> int:
-    asked = arguments(sys.argv[1:])
-    print("\n".join(f"- {name}: {value}" for name, value in machine().items()))
-    if os.getloadavg()[0] > BUSY:
-        print(f"- WARNING: the machine is busy (load average above {BUSY}): figures are worse than its own")
-    print(flush=True)
-    rows: list[Row] = []
-    for name in asked.only:
-        for row in ROWS[name](asked.quick):
-            rows.append(row)
-            print(f"bench: {row.name}: {row.said}", file=sys.stderr, flush=True)
-    print(table(HEADER, [row.cells() for row in rows]), flush=True)
-    return 0
-
-
-def arguments(given: Sequence[str]) -> argparse.Namespace:
-    """The command line; only: a tuple of ROWS, in their order."""
-    parser = argparse.ArgumentParser(prog="python3 dev bench people", description=(__doc__ or "").partition(":")[0])
-    parser.add_argument("--quick", action="store_true", help="less of everything: to see that it works")
-    parser.add_argument("--only", default=",".join(ROWS), help=f"some of {','.join(ROWS)}")
-    asked = parser.parse_args(given)
-    wanted = asked.only.split(",")
-    if unknown := [row for row in wanted if row not in ROWS]:
-        parser.error(f"no row {', '.join(unknown)}; there are {', '.join(ROWS)}")
-    asked.only = tuple(row for row in ROWS if row in wanted)
-    return asked
+    asked = parser("people", __doc__, [*ROWS]).parse_args()
+    return show(row for name in asked.only for row in ROWS[name](asked.quick))
 
 
 if __name__ == "__main__":

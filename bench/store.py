@@ -7,7 +7,6 @@ are this machine's, at this moment. Exit status 0 when all was measured, whether
 """
 
 import argparse
-import os
 import sqlite3
 import sys
 import tempfile
@@ -22,8 +21,8 @@ import _lists
 import _made
 import numpy as np
 import pyarrow as pa
-from _rows import HEADER, Bar, Row, skipped, table
-from names import BUSY, machine
+from _command import parser, show
+from _rows import Bar, Row, skipped
 
 from khien import schema
 from khien.app import parts, registers
@@ -43,31 +42,11 @@ BATCH = 131_072
 
 
 def main() -> int:
-    asked = arguments(sys.argv[1:])
-    print("\n".join(f"- {name}: {value}" for name, value in machine().items()))
-    if os.getloadavg()[0] > BUSY:
-        print(f"- WARNING: the machine is busy (load average above {BUSY}): figures are worse than its own")
-    print(flush=True)
-    rows: list[Row] = []
+    line = parser("store", __doc__, ROWS)
+    line.add_argument("--lists", type=Path, default=_lists.LISTS, help="folder of the lists")
+    asked = line.parse_args()
     with tempfile.TemporaryDirectory(prefix="khien-bench-") as scratch:
-        for row in measure(asked, Path(scratch)):
-            rows.append(row)
-            print(f"bench: {row.name}: {row.said}", file=sys.stderr, flush=True)
-    print(table(HEADER, [row.cells() for row in rows]), flush=True)
-    return 0
-
-
-def arguments(given: Sequence[str]) -> argparse.Namespace:
-    """The command line; only: a tuple of ROWS."""
-    parser = argparse.ArgumentParser(prog="python3 dev bench store", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="fewer rows: to see that it works")
-    parser.add_argument("--only", default=",".join(ROWS), help=f"some of {','.join(ROWS)}")
-    parser.add_argument("--lists", type=Path, default=_lists.LISTS, help="folder of the lists")
-    asked = parser.parse_args(given)
-    asked.only = tuple(asked.only.split(","))
-    if unknown := [row for row in asked.only if row not in ROWS]:
-        parser.error(f"no row {', '.join(unknown)}; there are {', '.join(ROWS)}")
-    return asked
+        return show(measure(asked, Path(scratch)))
 
 
 def measure(asked: argparse.Namespace, scratch: Path) -> Iterator[Row]:

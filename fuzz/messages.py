@@ -16,7 +16,8 @@ with atheris.instrument_imports(include=["khien.messages"]):
     from khien.messages.mask import masked
     from khien.model import Register
 
-JUDGE = Judge(Register(names=()), (Path(__file__).parents[1] / "src/khien/data/tricks.toml").read_bytes())
+TRICKS = (Path(__file__).parents[1] / "src/khien/data/tricks.toml").read_bytes()
+JUDGE = Judge(Register(names=()), TRICKS, b"sign\tbias\t-1\nsign\twants-code\t2\nword\totp\t1\n")
 
 
 def test_one_input(content: bytes) -> None:

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from khien import ledger
 from khien.contracts import Store
 from khien.errors import ConflictError, ContractError, CustodyError, FormatError
-from khien.ledger import Checkpoint
+from khien.ledger import Checkpoint, Signer
 from khien.model import Entry, Node, Record, Tree
 
 R = TypeVar("R", bound=Record)
@@ -106,18 +106,14 @@ class Audit:
     chance: Callable[[int], bytes] = field(repr=False)
 
     @property
-    def name(self) -> str:
-        """The name of the log and of its key; no two logs share one."""
-        return f"khien-audit-{hashlib.sha256(self._public).hexdigest()[:8]}"
+    def signer(self) -> Signer:
+        """The key of the log, and its name."""
+        return Signer("audit", self.key)
 
     @property
     def verifier(self) -> str:
         """The key as others write it down, to hold the log to it."""
-        return ledger.verifier(self.name, self._public)
-
-    @property
-    def _public(self) -> bytes:
-        return self.key.public_key().public_bytes_raw()
+        return self.signer.verifier
 
     def entries(self, store: Store, *acts: Act) -> list[Record]:
         """Records that add acts to the log as it stands: to be saved with what was done, decided anew on a conflict.
@@ -130,7 +126,7 @@ class Audit:
         tree = head(store)
         size, frontier = tree.size, tuple(_hash(each, _TREE) for each in tree.frontier)
         if size:
-            _expect_signed(tree.checkpoint, self.verifier, size, ledger.root(size, frontier), _TREE)
+            _expect_signed(tree.checkpoint, self.signer.verifier, size, ledger.root(size, frontier), _TREE)
         if store.load(Entry, entry_id(size)):
             if head(store) == tree:
                 raise _set_back(tree)
@@ -151,8 +147,8 @@ class Audit:
                     added.append(Node(id=node_id(level, size >> level), hash=hash_.hex()))
             frontier = ledger.append(size, frontier, leaf(entry))
             size += 1
-            text = Checkpoint(self.name, size, ledger.root(size, frontier)).text
-            entry = msgspec.structs.replace(entry, checkpoint=ledger.sign(text, self.name, self.key).decode())
+            text = Checkpoint(self.signer.name, size, ledger.root(size, frontier)).text
+            entry = msgspec.structs.replace(entry, checkpoint=self.signer.sign(text).decode())
             tree = Tree(id=LEDGER, size=size, frontier=tuple(map(bytes.hex, frontier)), checkpoint=entry.checkpoint)
             added.append(entry)
         return [*added, tree]

@@ -189,6 +189,11 @@ def _path(path: str) -> str:
     return "/" + "/".join((*filter(None, kept[:-1]), *kept[-1:]))
 
 
+def is_address(host: str) -> bool:
+    """Whether a canonical host is an address of the internet instead of a name."""
+    return ":" in host or host.rpartition(".")[2].isdigit()
+
+
 def letters(name: str) -> str:
     """The name as a browser may show it: A-labels as the letters they stand for."""
     return ".".join(_letters(label) for label in name.split("."))

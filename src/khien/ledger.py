@@ -9,7 +9,7 @@ import hashlib
 import hmac
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature
@@ -246,6 +246,32 @@ def verifier(name: str, key: bytes) -> str:
     """An Ed25519 key as others write down whom they trust (a vkey): name, id and public half."""
     _expect_name(name)
     return f"{name}+{key_id(name, ED25519, key).hex()}+{b64encode(ED25519 + key).decode()}"
+
+
+@dataclass(frozen=True)
+class Signer:
+    """A key of Khiên's. kind: what it signs; together they make its name, which no two keys share."""
+
+    kind: str
+    key: Ed25519PrivateKey = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """What the key is known by."""
+        return f"khien-{self.kind}-{hashlib.sha256(self._public).hexdigest()[:8]}"
+
+    @property
+    def verifier(self) -> str:
+        """The key as others write it down, to hold what it signs to it."""
+        return verifier(self.name, self._public)
+
+    @property
+    def _public(self) -> bytes:
+        return self.key.public_key().public_bytes_raw()
+
+    def sign(self, text: str) -> bytes:
+        """A note with one signature over its text."""
+        return sign(text, self.name, self.key)
 
 
 def parse_verifier(text: str) -> tuple[str, bytes]:

@@ -134,7 +134,7 @@ def within(url_or_host: str) -> Iterator[tuple[Unit, str]]:
     yield "host", host
     if host.startswith(_WEB):
         yield "host", host.removeprefix(_WEB)
-    if is_name(host):
+    if not canon.is_address(host):
         yield "domain", registrable(host)
 
 
@@ -157,7 +157,7 @@ def judge(listing: Listing, known: Known, at: datetime) -> Listing:
         raise refusal(listing, "no-person")
     if not at < listing.until <= at + LONGEST:
         raise refusal(listing, "no-expiry")
-    shared = is_name(host) and is_shared(host)
+    shared = not canon.is_address(host) and is_shared(host)
     site = "shared-hosting" if shared else listing.site
     listing = msgspec.structs.replace(
         listing, id=listing_id(listing.unit, spelled), value=spelled, host=host, site=site
@@ -171,7 +171,7 @@ def judge(listing: Listing, known: Known, at: datetime) -> Listing:
         raise refusal(listing, "popular")
     alone = len(set(listing.by)) < 2
     claimed = "imitation" in listing.conduct and not _is_seen(listing)  # by whoever lists it, and nobody else
-    notable = official or popular or claimed or not is_name(host)
+    notable = official or popular or claimed or canon.is_address(host)
     return msgspec.structs.replace(listing, state="proposed" if alone and notable else "listed")
 
 
@@ -203,14 +203,14 @@ def _is_seen(listing: Listing) -> bool:
 def _expect_narrow(listing: Listing) -> None:
     """The unit holds what does harm, and nothing of those who do none."""
     host, unit, value = listing.host, listing.unit, listing.value
-    if not (is_delegated(host) if is_name(host) else _is_public(host)):  # resolvers read "rpz-ip" as a rule
+    if not (_is_public(host) if canon.is_address(host) else is_delegated(host)):  # resolvers read "rpz-ip" as a rule
         raise refusal(listing, "not-public")
     theirs = listing.site in ("hacked", "shared-hosting")
     if theirs and (unit == "domain" or (unit == "host" and (listing.site == "hacked" or _is_everyones(host)))):
         raise refusal(listing, "hacked-or-shared")
     if unit == "domain" and (listing.site != "registered-for-harm" or value != registrable(value)):
         raise refusal(listing, "wider-than-needed")
-    if is_name(host) and (is_registry(host) or (unit != "url" and is_suffix(host))):
+    if not canon.is_address(host) and (is_registry(host) or (unit != "url" and is_suffix(host))):
         raise refusal(listing, "wider-than-needed")
 
 
@@ -221,7 +221,7 @@ def _is_everyones(host: str) -> bool:
 
 def _names(host: str) -> list[str]:
     """A host and the names above it that have the same owner."""
-    if not is_name(host):
+    if canon.is_address(host):
         return [host]
     labels, owner = host.split("."), registrable(host).count(".") + 1
     return [".".join(labels[at:]) for at in range(max(1, len(labels) - owner + 1))]
@@ -242,11 +242,6 @@ def _is_public(address: str) -> bool:
     """Whether an address is one machine's on the public Internet."""
     found = ip_address(address.strip("[]"))
     return found.is_global and not found.is_multicast
-
-
-def is_name(host: str) -> bool:
-    """Whether a canonical host is a name and no address."""
-    return ":" not in host and not host.rpartition(".")[2].isdigit()
 
 
 def refusal(listing: Listing, rule: str) -> ListingError:

@@ -22,7 +22,8 @@ CONTACTS, PLANS = guides.CONTACTS.read_text(encoding="utf-8"), guides.PLANS.read
 SHIPPED = guides.shipped()
 TODAY = date(2026, 11, 22)
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
-VERIFIER = ledger.verifier("csirt", KEY.public_key().public_bytes_raw())
+SIGNER = ledger.Signer("csirt", KEY)
+VERIFIER = SIGNER.verifier
 
 
 def contacts(text: str = CONTACTS) -> Contacts:
@@ -247,7 +248,7 @@ def test_a_file_larger_than_any_is_refused() -> None:
 
 def test_a_signed_file_is_held_to_its_note() -> None:
     document = CONTACTS.encode()
-    note = signing.sign(document, "csirt", KEY)
+    note = signing.sign(document, SIGNER)
     signing.verify(document, note, VERIFIER)
     other = Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key().public_bytes_raw()
     with pytest.raises(CustodyError, match="not the file that was signed"):

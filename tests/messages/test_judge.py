@@ -9,10 +9,12 @@ import pytest
 
 from khien import schema, words
 from khien.app import registers
+from khien.errors import ConfigError
 from khien.messages.evidence import MOST, evidence, spoken
 from khien.messages.judge import LIKELY, UNEXPLAINED, Judge, Judged
 from khien.messages.mask import masked
-from khien.messages.weights import BY_WORD
+from khien.messages.plain import plain
+from khien.messages.weights import Weights, read, written
 from khien.model import Register
 
 TUNING = Path(__file__).parents[2] / "bench/messages/tuning.jsonl"
@@ -119,9 +121,23 @@ def test_every_reason_has_its_sentences(judge: Judge) -> None:
 
 
 def test_words_weigh_without_bound_nowhere() -> None:
-    assert evidence(BY_WORD) <= MOST
-    assert evidence(each for each in BY_WORD if BY_WORD[each] < 0) == -MOST
-    assert spoken(["doc", "ma", ".", "gap"]) == {"doc", "ma", "doc ma", "gap"}
+    heard = registers.lure(registers.load()).judge.weights.words
+    assert evidence(heard, heard) <= MOST
+    assert evidence((each for each in heard if heard[each] < 0), heard) == -MOST
+
+
+def test_words_near_each_other_meet_within_a_sentence() -> None:
+    heard = spoken(plain("Đọc mã cho em. Gấp", {"vi": {}, "en": {}}))
+    assert {"doc", "đọc", "doc ma", "doc~em", "cho~doc", "gap", "gấp"} <= heard
+    assert not {"em gap", "em~gap", "doc em", "."} & heard
+
+
+def test_weights_are_read_as_they_were_written() -> None:
+    weights = Weights({"bias": -2.5, "nought": 0.001}, {"mã otp": 1.25})
+    assert read(written(weights)) == Weights({"bias": -2.5}, {"mã otp": 1.25})
+    for row in (b"sign\tbias", b"sign\tbias\tmuch", b"other\tbias\t1"):
+        with pytest.raises(ConfigError, match="line 1"):
+            read(row)
 
 
 def test_words_alone_make_nothing_likely(judge: Judge) -> None:
@@ -160,5 +176,5 @@ def test_the_messages_it_was_tuned_on(judge: Judge) -> None:
 
 def test_a_judge_is_made_of_what_is_handed_over() -> None:
     empty = msgspec.convert({"names": []}, Register)
-    found = Judge(empty, (registers.FOLDER / "tricks.toml").read_bytes()).judged("Vietcombank: đọc mã OTP", "")
+    found = Judge(empty, (registers.FOLDER / "tricks.toml").read_bytes(), b"").judged("Vietcombank: đọc mã OTP", "")
     assert "lure-mismatch" not in {each.code for each in found.reasons}

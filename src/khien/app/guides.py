@@ -1,6 +1,5 @@
 """What to do and whom to turn to: the files that come with Khiên, or those in their place that somebody signed."""
 
-import hashlib
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -13,7 +12,7 @@ from khien.app.configuration import People
 from khien.errors import ConfigError, Error, FormatError, UnavailableError
 from khien.formats.guide import reading, signing
 from khien.formats.guide.records import Contacts, Plans
-from khien.ledger import LARGEST_NOTE, verifier
+from khien.ledger import LARGEST_NOTE, Signer
 from khien.packed import advice, refusal
 
 FOLDER = Path(__file__).parents[1] / "data"
@@ -78,15 +77,13 @@ def sign(file: Path, plans: bool, key: bytes) -> tuple[Path, str]:
     """
     document = _read(file)
     _drafted(file, document, plans)
-    private = Ed25519PrivateKey.from_private_bytes(key)
-    public = private.public_key().public_bytes_raw()
-    name = f"khien-contacts-{hashlib.sha256(public).hexdigest()[:8]}"
+    signer = Signer("contacts", Ed25519PrivateKey.from_private_bytes(key))
     note = file.with_name(file.name + NOTE)
     try:
-        note.write_bytes(signing.sign(document, name, private))
+        note.write_bytes(signing.sign(document, signer))
     except OSError as error:
         raise UnavailableError(f"{note}: {refusal(error)}") from error
-    return note, verifier(name, public)
+    return note, signer.verifier
 
 
 def _held(file: str, verifier: str) -> bytes:

@@ -68,7 +68,7 @@ def lookalike(protect: Path | None = None) -> Lookalike:
 @lru_cache(maxsize=4)
 def lure(register: Register) -> Lure:
     """The detector of scam messages, for these protected names; the same one for the same register."""
-    return Lure(brands=register, tricks=_shipped("tricks.toml"))
+    return Lure(brands=register, tricks=_shipped("tricks.toml"), weights=_unpacked("messages.tsv.zst"))
 
 
 @lru_cache(maxsize=4)

@@ -71,7 +71,7 @@ def verify(data: Path | None, report: Path, verifier: str | None, language: str)
     differs. CustodyError: it is not what was signed."""
     directory = machine.place(data)
     document, note = _read(report, reports.LARGEST), _read(report.with_name(reports.NOTE), LARGEST_NOTE)
-    reports.held(report.name, document, note, verifier or reports.verifier(counting.signer(directory)))
+    reports.held(report.name, document, note, verifier or reports.signer(counting.signer(directory)).verifier)
     try:
         before = reports.parse(document)
     except FormatError as error:
@@ -108,7 +108,7 @@ def report(data: Path | None, half: str, folder: Path, language: str) -> int:
     with machine.store(directory) as store:
         dated = replayed(store)
     serve.write("halfyear", folder, half, data=directory, protect=None, replay=dated)
-    key = reports.verifier(counting.signer(directory))
+    key = reports.signer(counting.signer(directory)).verifier
     click.echo(words.phrase("report-written", language, path=printable(str(folder)), key=key))
     return 0
 

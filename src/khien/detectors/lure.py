@@ -20,10 +20,10 @@ LEAST = 0.2  # a score below which a message shows too little to be called a fin
 class Lure:
     """Finds which story of a scam a message tells, and by which tricks.
 
-    brands: the protected names, for what a message claims to be and where its links should lead; tricks: the contents
-    of the file of that name in ``data``. A finding's subject is the SHA-256 in hex of the masked text, its claim the
-    kind of story (words.STORIES), its techniques the tricks; its score is likely from messages.judge.LIKELY on. Reasons
-    quote the text: said, and span, first and behind its last character.
+    brands: the protected names, for what a message claims to be and where its links should lead; tricks, weights: the
+    contents of ``tricks.toml`` and of the table ``messages.tsv`` in ``data``. A finding's subject is the SHA-256 in hex
+    of the masked text, its claim the kind of story (words.STORIES), its techniques the tricks; its score is likely from
+    messages.judge.LIKELY on. Reasons quote the text: said, and span, first and behind its last character.
     """
 
     name: ClassVar[str] = "lure"
@@ -33,6 +33,7 @@ class Lure:
 
     brands: Register
     tricks: bytes
+    weights: bytes
 
     def __call__(self, batch: pa.RecordBatch, /, **_: pa.Table) -> pa.RecordBatch:
         """schema.FINDINGS of messages; a null is passed over."""
@@ -51,7 +52,7 @@ class Lure:
 
 @lru_cache(maxsize=8)
 def _ready(detector: Lure) -> judge.Judge:
-    return judge.Judge(detector.brands, detector.tricks)
+    return judge.Judge(detector.brands, detector.tricks, detector.weights)
 
 
 def _finding(text: str, judged: judge.Judged) -> dict[str, object]:

@@ -171,7 +171,7 @@ def _lines(edition: Edition, mark: str, entries: Sequence[str], head: Sequence[s
 def _names(each: Listing) -> tuple[str, ...]:
     """The names that a listing of a domain or host covers for certain; of an address or a URL none."""
     host = each.value
-    if each.unit == "url" or ":" in host or host.rpartition(".")[2].isdigit():
+    if each.unit == "url" or canon.is_address(host):
         return ()
     return (host, f"www.{host}")
 

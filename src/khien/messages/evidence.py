@@ -1,22 +1,32 @@
-"""What the words of a message say of it, beside the phrases: words and pairs of words that scams, or ordinary messages,
-have more often. What each weighs is learned over all tuning messages (generate/tricks.py), and how much all of them
-together may weigh is bounded."""
+"""What the words of a message say of it, beside the phrases: words, and words near each other, that scams or ordinary
+messages have more often. What each weighs is learned over all tuning messages (generate/tricks.py), and how much all
+of them together may weigh is bounded."""
 
-from collections.abc import Iterable
-from itertools import pairwise
+from collections.abc import Iterable, Mapping
 
-from khien.messages.plain import BREAK
-from khien.messages.weights import BY_WORD
+from khien.messages.plain import BREAK, Plain
 
-MOST = 5.0  # log-odds that words may add or take
-
-
-def spoken(words: list[str]) -> set[str]:
-    """The bare words of a message and the pairs that stand beside each other in a sentence."""
-    pairs = {f"{one} {other}" for one, other in pairwise(words) if BREAK not in (one, other)}
-    return pairs.union(words) - {BREAK}
+MOST = 10.0  # log-odds that words may add or take
+NEAR = 3  # words of one sentence that meet
 
 
-def evidence(words: Iterable[str]) -> float:
+def spoken(message: Plain) -> set[str]:
+    """The words of a message, bare and as they are written; two beside each other, and two near each other in a
+    sentence, whichever stands first (``code~read``)."""
+    words = message.words
+    found = {word for word in (*words, *message.written) if word}
+    for at, word in enumerate(words):
+        if word == BREAK:
+            continue
+        for other in words[at + 1 : at + 1 + NEAR]:
+            if other == BREAK:
+                break
+            found.add(f"{word}~{other}" if word <= other else f"{other}~{word}")
+        if at + 1 < len(words) and words[at + 1] != BREAK:
+            found.add(f"{word} {words[at + 1]}")
+    return found - {BREAK}
+
+
+def evidence(found: Iterable[str], weights: Mapping[str, float]) -> float:
     """What words and pairs add to the log-odds of a message."""
-    return max(-MOST, min(MOST, sum(BY_WORD[each] for each in words if each in BY_WORD)))
+    return max(-MOST, min(MOST, sum(weights[each] for each in found if each in weights)))

@@ -1,6 +1,7 @@
 """What a message comes to: the story it tells, the tricks it uses, why, and how sure that is.
 
-A score is the logistic of a sum: what each sign, each meeting of signs and each word adds is in ``weights``.
+A score is the logistic of a sum: what each sign, each meeting of signs and each word adds is in
+a table of weights.
 docs/scams.md says how it comes about and what it cannot do.
 """
 
@@ -12,7 +13,7 @@ from khien.messages.claims import Brands, Claim, from_number
 from khien.messages.evidence import evidence, spoken
 from khien.messages.plain import Plain
 from khien.messages.tricks import Met, Sign, Tricks
-from khien.messages.weights import BY_TERM
+from khien.messages.weights import Weights, read
 from khien.model import Reason, Register
 from khien.words import STORIES
 
@@ -67,18 +68,20 @@ class Judged(NamedTuple):
 
 
 class Judge:
-    """Judges messages: brands for what they claim to be, tricks: the contents of ``tricks.toml``."""
+    """Judges messages: brands for what they claim to be, tricks: the contents of ``tricks.toml``, weights: those of
+    ``messages.tsv``."""
 
-    def __init__(self, brands: Register, tricks: bytes) -> None:
-        self._brands, self._tricks = Brands(brands), Tricks(tricks)
+    def __init__(self, brands: Register, tricks: bytes, weights: bytes) -> None:
+        self._brands, self._tricks, self.weights = Brands(brands), Tricks(tricks), read(weights)
 
     def judged(self, text: str, sender: str) -> Judged:
         """What a masked message comes to."""
         met, claim, words = self._read(text, sender)
         present = terms(met, claim, sender, len(words.words))
-        odds = sum(BY_TERM.get(term, 0.0) for term in ("bias", *present)) + evidence(spoken(words.words))
+        signs, heard = self.weights
+        odds = sum(signs.get(term, 0.0) for term in ("bias", *present)) + evidence(spoken(words), heard)
         score = 1 / (1 + math.exp(-odds))
-        told = _heaviest(met)
+        told = _heaviest(met, self.weights)
         tricks = dict.fromkeys(each.sign.trick for each in told if each.sign.trick)
         if claim and claim.host:
             tricks["strange-link"] = None
@@ -93,9 +96,9 @@ class Judge:
         return self._tricks.signs
 
     def terms(self, text: str, sender: str) -> tuple[set[str], set[str]]:
-        """What of BY_TERM holds of a masked message, and its words and pairs as in BY_WORD."""
+        """What holds of a masked message that may have a weight: signs, words."""
         met, claim, words = self._read(text, sender)
-        return terms(met, claim, sender, len(words.words)), spoken(words.words)
+        return terms(met, claim, sender, len(words.words)), spoken(words)
 
     def _read(self, text: str, sender: str) -> tuple[list[Met], Claim | None, Plain]:
         words = self._tricks.plain(text)
@@ -125,13 +128,13 @@ def terms(met: Iterable[Met], claim: Claim | None, sender: str, length: int) -> 
     return present | {f"{one}+{other}" for one, other in PAIRS if one in groups and other in groups}
 
 
-def _heaviest(met: Iterable[Met]) -> list[Met]:
+def _heaviest(met: Iterable[Met], weights: Weights) -> list[Met]:
     """The first of each sign that is not denied, what weighs most first."""
     first: dict[str, Met] = {}
     for each in met:
         if not each.denied and each.sign.id not in GROUPS["ordinary"]:
             first.setdefault(each.sign.id, each)
-    return sorted(first.values(), key=lambda each: (-BY_TERM.get(each.sign.id, 0.0), each.first))
+    return sorted(first.values(), key=lambda each: (-weights.signs.get(each.sign.id, 0.0), each.first))
 
 
 def _kind(told: Iterable[Met], claim: Claim | None) -> str:

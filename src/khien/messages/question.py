@@ -47,14 +47,10 @@ def host(link: str) -> str:
         met = canon.host(written)
     except ObservableError:
         return ""
-    if is_address(met) and ":" not in written and written.rstrip(".").count(".") != 3 and not _WEB.match(link.strip()):
+    short = ":" not in written and written.rstrip(".").count(".") != 3 and not _WEB.match(link.strip())
+    if canon.is_address(met) and short:
         return ""  # a browser would open it; people mean a number or a date
     return met if "." in met or ":" in met else ""
-
-
-def is_address(host: str) -> bool:
-    """Whether a host is an address of the internet instead of a name."""
-    return ":" in host or host.rpartition(".")[2].isdigit()
 
 
 def page(link: str) -> str:

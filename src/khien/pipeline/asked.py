@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 import pyarrow as pa
 
-from khien import schema, words
+from khien import canon, schema, words
 from khien.contracts import Store
 from khien.errors import FormatError, ObservableError
 from khien.messages import judge, question
@@ -267,7 +267,7 @@ def _of(sender: str, judges: Judges) -> Iterator[Reason]:
 def _domain(sender: str) -> list[str]:
     """The domain of a mail address; of nothing else."""
     name = question.host(sender) if "@" in sender or "[at]" in sender.lower() else ""
-    return [name] if name and not question.is_address(name) else []
+    return [name] if name and not canon.is_address(name) else []
 
 
 def _payment(text: str) -> Answer:

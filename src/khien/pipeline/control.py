@@ -13,7 +13,6 @@ from msgspec import structs
 from khien import canon
 from khien.contracts import Store
 from khien.errors import ConfigError, FormatError, InputError, RefusedError, UnavailableError
-from khien.listing import is_name
 from khien.model import Asset, Listing
 from khien.outward import http
 from khien.outward.dns import Names
@@ -56,7 +55,7 @@ class Control:
 
         InputError: its host is too long for a name in front.
         """
-        if not is_name(canon.host_of(listing.value)):
+        if canon.is_address(canon.host_of(listing.value)):
             return Challenge((), f"khien-proof={tokens.token(self.key, proofs.LABEL, f'listing/{listing.id}')}")
         return proofs.challenge(_asset(listing), self.key)
 
@@ -126,6 +125,6 @@ def _silent(listing: Listing) -> Listing:
 
 def _asset(listing: Listing) -> Asset:
     host = canon.host_of(listing.value)
-    if not is_name(host):
+    if canon.is_address(host):
         raise InputError(f"{host}: is an address, which DNS says nothing of")
     return Asset(id=f"listing/{listing.id}", kind="domain", value=host, constituent="")

@@ -146,7 +146,7 @@ def said(code: str, **params: str) -> Reason:
 def _excused(link: Judged) -> bool:
     """Whether a detector knows it for good, it is the state's, or it is no name."""
     good = any(each.suppressed for each in link.findings)
-    return good or link.name.endswith(_STATE) or question.is_address(link.name)
+    return good or link.name.endswith(_STATE) or canon.is_address(link.name)
 
 
 def _plain(word: str) -> str:
@@ -163,7 +163,7 @@ def sure(score: float) -> Sure:
 def judged(texts: Sequence[str], judges: Judges, store: Store | None, at: datetime) -> tuple[Judged, ...]:
     """Each distinct host that links lead to, through one call of the detector; store: None where nothing is kept."""
     met = [(text, name) for text in texts if (name := question.host(text))]
-    names = sorted({name for _, name in met if not question.is_address(name)})
+    names = sorted({name for _, name in met if not canon.is_address(name)})
     found: list[Finding] = []
     kept: Sequence[Finding] = ()
     if names:
@@ -176,7 +176,7 @@ def judged(texts: Sequence[str], judges: Judges, store: Store | None, at: dateti
         covers = next((each for each in covering(store, page, at) if _counts(each)), None) if store else None
         if covers:
             answered[name] = _covered(name, covers, judges)
-        elif question.is_address(name):
+        elif canon.is_address(name):
             answered.setdefault(name, Judged(name, "nothing", "unsure", (said("asked-bare"), said("asked-unlisted"))))
         elif name not in answered:
             mine, decided = ([each for each in every if each.subject == name] for every in (found, kept))

@@ -22,7 +22,7 @@ from khien import ledger
 from khien.contracts import Store
 from khien.ct import tree
 from khien.errors import ConflictError, CustodyError, FormatError, InputError
-from khien.ledger import Checkpoint
+from khien.ledger import Checkpoint, Signer
 from khien.model import Leaf, Listing, Record, Tile, Tree
 
 LOG = "listings"
@@ -59,18 +59,14 @@ class Log:
     chance: Callable[[int], bytes] = field(repr=False)
 
     @property
-    def name(self) -> str:
-        """The name of the log and of its key; no two logs share one."""
-        return f"khien-listings-{hashlib.sha256(self._public).hexdigest()[:8]}"
+    def signer(self) -> Signer:
+        """The key of the log, and its name."""
+        return Signer("listings", self.key)
 
     @property
     def verifier(self) -> str:
         """The key as others write it down, to hold the log to it."""
-        return ledger.verifier(self.name, self._public)
-
-    @property
-    def _public(self) -> bytes:
-        return self.key.public_key().public_bytes_raw()
+        return self.signer.verifier
 
     def grown(self, store: Store, said: Sequence[Said]) -> tuple[list[Leaf], list[Record]]:
         """Leaves that say this behind what is there, and the tiles and head with them, to be saved in one.
@@ -95,8 +91,8 @@ class Log:
             return changed.get((level, number)) or kept(level, number)
 
         size = head.size + len(new)
-        text = Checkpoint(self.name, size, tree.root_of(size, now)).text
-        note = ledger.sign(text, self.name, self.key).decode()
+        text = Checkpoint(self.signer.name, size, tree.root_of(size, now)).text
+        note = self.signer.sign(text).decode()
         rows = [tile_of(tile_id(*at), hashes) for at, hashes in changed.items()]
         return new, [*new, *rows, Tree(id=LOG, size=size, checkpoint=note)]
 

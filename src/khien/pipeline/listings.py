@@ -10,10 +10,11 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from khien import canon
 from khien.audit import Act, Audit
 from khien.contracts import Store
 from khien.errors import InputError, ListingError, ObservableError, TransitionError
-from khien.listing import LONGEST, STANDS, Known, is_name, judge, key, listing_id, refusal, within
+from khien.listing import LONGEST, STANDS, Known, judge, key, listing_id, refusal, within
 from khien.model import UNBLOCKED, Appeal, Finding, Leaf, Listing, ListingState, Officer, Record, Text
 from khien.names.owners import registrable
 from khien.pipeline.listed import Done, Log, Said, index_of, leaf, leaf_id, public, said
@@ -57,11 +58,6 @@ class Listings:
     def log(self) -> Log:
         """Who writes the log."""
         return Log(self.key, self.audit.chance)
-
-    @property
-    def name(self) -> str:
-        """The name of the log and of its key."""
-        return self.log.name
 
     @property
     def verifier(self) -> str:
@@ -364,7 +360,7 @@ def _tells_of(store: Store, listing: Listing) -> bool:
     found = store.load(Finding, listing.finding).get(listing.finding)
     host = listing.host
     return found is not None and (
-        found.subject == host or (is_name(host) and registrable(found.subject) == registrable(host))
+        found.subject == host or (not canon.is_address(host) and registrable(found.subject) == registrable(host))
     )
 
 

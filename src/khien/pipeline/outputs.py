@@ -121,13 +121,13 @@ class Outputs:
         """
         size, root = (tree.size, tree.root) if tree else (0, ledger.EMPTY)
         lines = [
-            f"{self.listings.name}/lists",
+            f"{self.listings.log.signer.name}/lists",
             f"version {edition.version}",
             f"date {edition.at:%Y-%m-%dT%H:%M:%SZ}",
             f"tree {size} {b64encode(root).decode()}",
             *(f"{each.digest} {name}" for name, each in files.items()),
         ]
-        return ledger.sign("".join(f"{line}\n" for line in lines), self.listings.name, self.listings.key)
+        return self.listings.log.signer.sign("".join(f"{line}\n" for line in lines))
 
 
 def _files(many: Sequence[Listing], edition: Edition) -> Iterable[tuple[str, Output]]:

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from khien import ledger
 from khien.errors import CustodyError, FormatError
+from khien.ledger import Signer
 from khien.pipeline.figures import Figures
 
 KEY = "reports"  # the key that reports are signed with
@@ -15,24 +16,15 @@ FIGURES, NOTE = "figures.json", "manifest.note"
 LARGEST = 1 << 20  # octets of figures
 
 
-def name(key: Ed25519PrivateKey) -> str:
-    """The name of a key that signs reports; no two share one."""
-    return f"khien-reports-{hashlib.sha256(_public(key)).hexdigest()[:8]}"
-
-
-def verifier(key: Ed25519PrivateKey) -> str:
-    """The key as others write it down, to hold reports to it."""
-    return ledger.verifier(name(key), _public(key))
-
-
-def _public(key: Ed25519PrivateKey) -> bytes:
-    return key.public_key().public_bytes_raw()
+def signer(key: Ed25519PrivateKey) -> Signer:
+    """Who signs reports."""
+    return Signer("reports", key)
 
 
 def manifest(files: Mapping[str, bytes], key: Ed25519PrivateKey) -> bytes:
     """A signed note (C2SP signed-note): a line for each file, its SHA-256 in hex, two blanks, its name."""
     lines = "".join(f"{hashlib.sha256(content).hexdigest()}  {path}\n" for path, content in sorted(files.items()))
-    return ledger.sign(lines, name(key), key)
+    return signer(key).sign(lines)
 
 
 def held(path: str, content: bytes, note: bytes, verifier: str) -> None:

@@ -80,7 +80,7 @@ def report(data: Path, folder: Path, half: str, at: datetime, *, replay: bool) -
     with machine.store(data) as store:
         counted = counting.counted(data, store, counting.half(half, at.date()), at)
     key = counting.signer(data)
-    write(files(counted, reports.name(key), replay=replay), folder, key)
+    write(files(counted, reports.signer(key).name, replay=replay), folder, key)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
+from functools import partial
 from typing import Any, NamedTuple
 
 from khien import words
@@ -60,7 +61,7 @@ def days(told: Sequence[Told]) -> tuple[date, date] | None:
 
 def pdf(template: str, told: Sequence[Told], frame: Frame, language: str, made: Made) -> bytes:
     """Slides or posters of a day."""
-    say = lambda code, **params: words.page(code, language, **params)  # noqa: E731 - as templates have it
+    say = partial(words.page, language=language)
     said: dict[str, Any] = {
         "language": language,
         "title": say(f"kit-{template}"),

@@ -2,17 +2,16 @@
 
 import hashlib
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from khien import ledger
 from khien.errors import CustodyError
+from khien.ledger import Signer
 
 _HEADER = "khien guide"
 
 
-def sign(document: bytes, name: str, key: Ed25519PrivateKey) -> bytes:
+def sign(document: bytes, signer: Signer) -> bytes:
     """The note that goes beside a file."""
-    return ledger.sign(_text(document), name, key)
+    return signer.sign(_text(document))
 
 
 def verify(document: bytes, note: bytes, verifier: str) -> None:
