@@ -118,8 +118,8 @@ def theirs(before: list[Entry], size: int) -> list[Entry]:
     for number in range(len(before), len(before) + size):
         entry = Entry(id=audit.entry_id(number), at=AT, by="x", act="signed-in", what="", salt="00" * 32)
         frontier = ledger.append(number, frontier, audit.leaf(entry))
-        text = ledger.Checkpoint(log.name, number + 1, ledger.root(number + 1, frontier)).text
-        made.append(msgspec.structs.replace(entry, checkpoint=ledger.sign(text, log.name, log.key).decode()))
+        text = ledger.Checkpoint(log.signer.name, number + 1, ledger.root(number + 1, frontier)).text
+        made.append(msgspec.structs.replace(entry, checkpoint=log.signer.sign(text).decode()))
     return made
 
 
@@ -280,6 +280,6 @@ def test_acts_are_known_and_said_in_both_languages(store: Embedded) -> None:
 
 def test_the_name_of_a_log_follows_from_its_key() -> None:
     log = writer()
-    assert ledger.parse_verifier(log.verifier)[0] == log.name
-    assert log.name != writer(Ed25519PrivateKey.generate()).name
+    assert ledger.parse_verifier(log.verifier)[0] == log.signer.name
+    assert log.signer.name != writer(Ed25519PrivateKey.generate()).signer.name
     assert "kkkk" not in repr(log)

@@ -70,7 +70,8 @@ def made(kind: Any, settings: Mapping[str, Any]) -> Any:
 def bytes_of(text: str) -> bytes:
     if not text.startswith("shipped:"):
         return text.encode()
-    return files("khien").joinpath("data", text.removeprefix("shipped:")).read_bytes()
+    content = files("khien").joinpath("data", text.removeprefix("shipped:")).read_bytes()
+    return pa.input_stream(pa.py_buffer(content), compression="zstd").read() if text.endswith(".zst") else content
 
 
 def batch_of(rows: Sequence[Mapping[str, Any]], wanted: pa.Schema) -> pa.RecordBatch:

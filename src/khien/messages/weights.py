@@ -16,15 +16,15 @@ class Weights(NamedTuple):
 def read(document: bytes) -> Weights:
     """Weights of a table of rows ``sign|word <tab> term <tab> weight``. ConfigError: a row is not of that form."""
     kinds: dict[str, dict[str, float]] = {"sign": {}, "word": {}}
-    for number, line in enumerate(document.decode().splitlines(), 1):
+    for number, line in enumerate(document.decode(errors="replace").splitlines(), 1):
         kind, _, rest = line.partition("\t")
         term, _, weight = rest.partition("\t")
         try:
             kinds[kind][term] = float(weight)
-        except (KeyError, ValueError) as error:
+        except (KeyError, ValueError):
             raise ConfigError(
                 f"weights of messages, line {number}: {line[:60]!r} is no sign or word and a weight"
-            ) from error
+            ) from None
     return Weights(kinds["sign"], kinds["word"])
 
 
