@@ -10,8 +10,9 @@ from names import BUSY, machine
 
 
 def parser(name: str, said: str | None, rows: Sequence[str]) -> argparse.ArgumentParser:
-    """Options of every bench; said: its docstring. only: a tuple of rows, in their order."""
-    made = argparse.ArgumentParser(prog=f"python3 dev bench {name}", description=(said or "").splitlines()[0])
+    """Options of every bench; said: its docstring, whose first paragraph is shown. only: a tuple of rows, in order."""
+    what = (said or "").partition("\n\n")[0]
+    made = argparse.ArgumentParser(prog=f"python3 dev bench {name}", description=what)
     made.add_argument("--quick", action="store_true", help="less of everything: to see that it works")
     made.add_argument("--only", default=",".join(rows), type=_chosen(rows), help=f"some of {','.join(rows)}")
     return made

@@ -126,6 +126,11 @@ def test_words_weigh_without_bound_nowhere() -> None:
     assert evidence((each for each in heard if heard[each] < 0), heard) == -MOST
 
 
+def test_the_order_of_a_set_is_no_part_of_a_score() -> None:
+    weights = {"a": 0.1, "b": 0.2, "c": 0.3}
+    assert evidence("abc", weights) == evidence("cba", weights)
+
+
 def test_words_near_each_other_meet_within_a_sentence() -> None:
     heard = spoken(plain("Đọc mã cho em. Gấp", {"vi": {}, "en": {}}))
     assert {"doc", "đọc", "doc ma", "doc~em", "cho~doc", "gap", "gấp"} <= heard

@@ -176,6 +176,19 @@ def test_appeals_are_counted_from_the_log(listings: Listings) -> None:
     assert value(counted(listings.store, Period(day + 2 * DAY, day + 4 * DAY)), "listings-removed") == 0
 
 
+def test_an_objection_that_nobody_decided_is_decided_by_no_later_removal(listings: Listings) -> None:
+    made = listings.list_(proposal("domain", "a.example"), by="lan").id
+    listings.contest(made, how="dns", why="it is mine")
+    at(listings, LISTED_AT + 4 * DAY).expire()
+    later = at(listings, LISTED_AT + 5 * DAY)
+    later.list_(proposal("domain", "a.example"), by="lan")
+    later.approve(made, by="mai")
+    later.remove(made, by="mai", why="the host is empty")
+    seen = counted(listings.store)
+    assert (value(seen, "listings-removed"), value(seen, "listings-appeal-removed")) == (1, 0)
+    assert one(seen, "appeal-hours", "median").of == 0
+
+
 @pytest.mark.parametrize("name", ["listings", LEDGER])
 def test_nothing_is_counted_where_the_head_of_a_log_was_erased(tmp_path: Path, name: str) -> None:
     with machine.store(tmp_path) as store:

@@ -3,6 +3,7 @@ messages have more often. What each weighs is learned over all tuning messages (
 of them together may weigh is bounded."""
 
 from collections.abc import Iterable, Mapping
+from math import fsum
 
 from khien.messages.plain import BREAK, Plain
 
@@ -28,5 +29,5 @@ def spoken(message: Plain) -> set[str]:
 
 
 def evidence(found: Iterable[str], weights: Mapping[str, float]) -> float:
-    """What words and pairs add to the log-odds of a message."""
-    return max(-MOST, min(MOST, sum(weights[each] for each in found if each in weights)))
+    """What words and pairs add to the log-odds of a message: fsum, for a set has another order in each process."""
+    return max(-MOST, min(MOST, fsum(weights[each] for each in found if each in weights)))

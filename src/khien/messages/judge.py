@@ -1,7 +1,6 @@
 """What a message comes to: the story it tells, the tricks it uses, why, and how sure that is.
 
-A score is the logistic of a sum: what each sign, each meeting of signs and each word adds is in
-a table of weights.
+A score is the logistic of a sum: what each sign, each meeting of signs and each word adds is in a table of weights.
 docs/scams.md says how it comes about and what it cannot do.
 """
 
@@ -79,7 +78,7 @@ class Judge:
         met, claim, words = self._read(text, sender)
         present = terms(met, claim, sender, len(words.words))
         signs, heard = self.weights
-        odds = sum(signs.get(term, 0.0) for term in ("bias", *present)) + evidence(spoken(words), heard)
+        odds = math.fsum(signs.get(term, 0.0) for term in ("bias", *present)) + evidence(spoken(words), heard)
         score = 1 / (1 + math.exp(-odds))
         told = _heaviest(met, self.weights)
         tricks = dict.fromkeys(each.sign.trick for each in told if each.sign.trick)

@@ -9,6 +9,7 @@ from khien.audit import Act, Audit
 from khien.contracts import Store
 from khien.errors import InputError
 from khien.model import Asset, Constituent, ProtectedName, Record
+from khien.pipeline.paging import every
 from khien.pipeline.saving import until_saved
 from khien.triage import enrolment, proofs
 from khien.triage.enrolment import Change, Enrolment
@@ -37,10 +38,7 @@ def one(store: Store, id: str) -> Enrolment | None:
     constituent = store.load(Constituent, id).get(id)
     if constituent is None:
         return None
-    assets = list[Asset]()
-    while page := store.find(Asset, constituent=id, after=assets[-1].id if assets else "", limit=_PAGE):
-        assets += page
-    return Enrolment(constituent=constituent, assets=tuple(assets))
+    return Enrolment(constituent=constituent, assets=tuple(every(store, Asset, constituent=id)))
 
 
 def everyone(store: Store, after: str = "") -> Iterator[Enrolment]:

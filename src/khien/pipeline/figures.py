@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from math import ceil
 from statistics import median
-from typing import Any, Literal, NamedTuple, TypeVar, get_args
+from typing import Literal, NamedTuple, get_args
 
 from khien.breach.ranges import PUBLIC
 from khien.contracts import Store
@@ -32,6 +32,7 @@ from khien.model import (
     Wish,
 )
 from khien.pipeline import few, listed, standing
+from khien.pipeline.paging import every, pages
 from khien.triage import decide, life
 
 Unit = Literal["count", "seconds", "hours"]
@@ -53,13 +54,9 @@ GROUPS: Mapping[str, tuple[str, ...]] = {  # in the order in which they are told
     "takedowns": ("takedowns", "takedown-hours"),
     "leaks": ("accounts", "accounts-in", "collections", "passwords", "exposures", "accounts-removed", "wishes"),
 }
-_ENDS = ("kept", "removed")  # of an appeal
-_PAGE = 1_000  # records read at a time
 _MOST = 10_000  # more than there are of sources, collections, holdings
 _VERDICTS = (life.CONFIRM, life.ACT, life.DISMISS)
 _BACK = (life.DISMISS, life.REOPEN)  # after a verdict: an officer takes back what an officer said
-
-R = TypeVar("R", bound=Record)
 
 
 class Period(NamedTuple):
@@ -120,7 +117,7 @@ def figures(store: Store, period: Period, at: datetime) -> Figures:
         *of_listings(listed.leaves(store), period),
         *_held(store, period),
     )
-    logs = tuple(each.checkpoint for each in store.find(Tree, limit=_PAGE) if each.checkpoint)
+    logs = tuple(each.checkpoint for each in every(store, Tree) if each.checkpoint)
     return Figures(first=period.first, last=period.last, at=at, figures=counted, logs=logs)
 
 
@@ -157,7 +154,7 @@ def _floods(store: Store, period: Period) -> Iterator[Figure]:
             claims[claim][state] += count
     yield from _decided("floods", claims[FLOOD])
     yield Figure(code="floods-home", value=claims[TAKES_PART].total())
-    found = (each for page in _pages(store, Finding, claim=FLOOD) for each in page if each.state != "dismissed")
+    found = (each for each in every(store, Finding, claim=FLOOD) if each.state != "dismissed")
     told = [soon for each in found if period.has(each.day) and (soon := standing.soon(each))]
     live = any(each.live for each in told)
     yield from spread("floods-soon", [each.seconds for each in told if each.live == live], "seconds")
@@ -174,13 +171,13 @@ def _told(store: Store, period: Period) -> Iterator[Figure]:
     waited: dict[str, float] = {}
     about: dict[str, str] = {}  # the detector of each notice
     right = Counter[State]()
-    for page in _pages(store, Delivery, state="sent"):
+    for page in pages(store, Delivery, state="sent"):
         sent = [each for each in page if each.sent and period.holds(each.sent)]
         notices = store.load(Notice, *{each.about for each in sent})
         for key, seconds in standing.first_told(sent, notices).items():
             waited[key] = min(seconds, waited.get(key, seconds))
             about[key] = notices[key].detector
-    for page in _pages(store, Notice):
+    for page in pages(store, Notice):
         raised = [each for each in page if each.subjects and period.holds(each.raised)]
         findings = store.load(Finding, *(each.subjects[0].finding for each in raised))
         right.update(findings[first].state for each in raised if (first := each.subjects[0].finding) in findings)
@@ -204,15 +201,14 @@ def _officers(store: Store, period: Period) -> Iterator[Figure]:
     """What officers decided, and took back, by the audit."""
     said: dict[str, str] = {}  # of each finding, the last act of theirs
     decisions = corrections = 0
-    for page in _pages(store, Entry):
-        for each in page:
-            if each.act != "finding-moved":
-                continue
-            act, before = each.params.get("act", ""), said.get(each.what)
-            counts = period.holds(each.at)
-            decisions += counts and act in _VERDICTS
-            corrections += counts and before in _VERDICTS and act in _BACK and act != before
-            said[each.what] = act
+    for each in every(store, Entry):
+        if each.act != "finding-moved":
+            continue
+        act, before = each.params.get("act", ""), said.get(each.what)
+        counts = period.holds(each.at)
+        decisions += counts and act in _VERDICTS
+        corrections += counts and before in _VERDICTS and act in _BACK and act != before
+        said[each.what] = act
     yield Figure(code="decisions", value=decisions, source="audit")
     yield Figure(code="corrections", value=corrections, source="audit")
 
@@ -220,12 +216,11 @@ def _officers(store: Store, period: Period) -> Iterator[Figure]:
 def _takedowns(store: Store, period: Period, at: datetime) -> Iterator[Figure]:
     """What was to be taken down, and for how long it was up."""
     begun, hours = 0, list[float]()
-    for page in _pages(store, Takedown):
-        for each in page:
-            begun += period.holds(each.up)
-            end = each.spells[-1][1] if each.spells else None
-            if each.state in ("gone", "closed") and end and period.holds(end):
-                hours.append(each.hours_up(at))
+    for each in every(store, Takedown):
+        begun += period.holds(each.up)
+        end = each.spells[-1][1] if each.spells else None
+        if each.state in ("gone", "closed") and end and period.holds(end):
+            hours.append(each.hours_up(at))
     yield Figure(code="takedowns", value=begun)
     yield from spread("takedown-hours", hours, "hours")
 
@@ -237,13 +232,9 @@ def of_listings(leaves: Iterable[Leaf], period: Period) -> Iterator[Figure]:
     CustodyError: the text of one cannot be read.
     """
     acts, waited = Counter[str](), list[float]()
-    objected: dict[str, datetime] = {}  # when, of listings whose appeal is not decided
+    contested: dict[str, datetime] = {}
     for leaf in leaves:
-        said = listed.said(leaf)
-        act = said.act if said else "gone"  # its text was redacted: the leaf that says so is counted
-        since = objected.pop(leaf.listing, None) if act in _ENDS else None
-        if act == "contested":
-            objected[leaf.listing] = leaf.at
+        act, since = listed.done(leaf, contested)  # of one that is gone, the leaf that says so is counted
         if not period.holds(leaf.at):
             continue
         acts[act] += 1
@@ -271,7 +262,7 @@ def _held(store: Store, period: Period) -> Iterator[Figure]:
         yield _of_people("accounts-in", count, part, said=told.parts[part] is not None)
     exposed = store.count(Finding, "day", detector=DETECTORS["accounts"])
     yield Figure(code="exposures", value=sum(count for (day,), count in exposed.items() if period.has(day)))
-    removed = sum(period.holds(each.at) for page in _pages(store, Removed) for each in page if not each.carried)
+    removed = sum(period.holds(each.at) for each in every(store, Removed) if not each.carried)
     wishes = store.count(Wish, carried=False).get((), 0)
     yield from (_of_people("accounts-removed", removed), _of_people("wishes", wishes))
 
@@ -280,11 +271,3 @@ def _of_people(code: str, count: int, part: str = "", *, said: bool = True) -> F
     """said: False where it is withheld for what stands beside it."""
     withheld = "few" if few.few(count) else "" if said else "beside"
     return Figure(code=code, value=None if withheld else count, withheld=withheld, part=part)
-
-
-def _pages(store: Store, kind: type[R], **equal: Any) -> Iterator[Sequence[R]]:
-    """All records of a kind, by id, so many at a time."""
-    after = ""
-    while page := store.find(kind, after=after, limit=_PAGE, **equal):
-        yield page
-        after = page[-1].id  # pyright: ignore[reportAttributeAccessIssue] # what is kept has one

@@ -29,9 +29,10 @@ from khien.pipeline.listed import (
     tile_id,
     tiles,
 )
+from khien.pipeline.paging import every
 
 _HEX = re.compile(r"[0-9a-f]{64}")
-_PAGE = 500  # listings read at a time
+_SOME = 500  # listings held at a time
 
 
 def verify(store: Store, verifier: str, against: bytes | None = None) -> Checkpoint:
@@ -170,14 +171,11 @@ def expect_grown(kept: Checkpoint, found: Checkpoint, there: Tiles) -> None:
 def _hold_listings(store: Store, head: Tree, state: State) -> None:
     """Holds every listing that is kept to what the log says of it last."""
     state.listings.pop("", None)
-    after = ""
-    while page := store.find(Listing, after=after, limit=_PAGE):
-        after = page[-1].id
-        for each in page:
-            indices, digest, stood = state.listings.pop(each.id, _NEVER)
-            if list(each.leaves) != indices or not _is_told(each, digest, stood):
-                if read_head(store) == head:
-                    raise CustodyError(f"the listing {each.id} is not what the log says of it")
+    for each in every(store, Listing):
+        indices, digest, stood = state.listings.pop(each.id, _NEVER)
+        if list(each.leaves) != indices or not _is_told(each, digest, stood):
+            if read_head(store) == head:
+                raise CustodyError(f"the listing {each.id} is not what the log says of it")
     if state.listings and read_head(store) == head:
         raise CustodyError(f"the listing {next(iter(state.listings))} is in the log, and no more in the store")
 
@@ -198,7 +196,7 @@ def expect_standing(many: Iterable[Listing], store: Store, note: str, verifier: 
     """
     signed = _Signed(store, signed_checkpoint(note.encode(), verifier, "the head of the log of listings"))
     rest = iter(many)
-    while some := list(islice(rest, _PAGE)):
+    while some := list(islice(rest, _SOME)):
         last = {each.id: each.leaves[-1] for each in some if each.leaves}
         there = store.load(Leaf, *map(leaf_id, last.values()))
         for each in some:

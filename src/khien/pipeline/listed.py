@@ -169,13 +169,24 @@ def leaves(store: Store, begin: int = 0) -> Iterator[Leaf]:
         after = page[-1].id
 
 
+def done(leaf: Leaf, contested: dict[str, datetime]) -> tuple[Done | Literal["gone"], datetime | None]:
+    """What a leaf says was done, "gone" where its text was redacted; and, where that decided on an objection, when it
+    was made. contested: when, of listings whose objection is open, by the leaves before this one; kept up here."""
+    told, since = said(leaf), contested.pop(leaf.listing, None)  # whatever is done next on such a listing ends it
+    if told is None:
+        return "gone", None
+    if told.act == "contested":
+        contested[leaf.listing] = leaf.at
+    return told.act, since if told.act in ("kept", "removed") else None
+
+
 class Tally:
     """How often the log says that something was done, by act, read on from where it was read last; an end of what was
     contested also as appeal-kept, appeal-removed."""
 
     def __init__(self) -> None:
         self._acts = Counter[str]()
-        self._open = set[str]()  # listings that are contested
+        self._contested: dict[str, datetime] = {}
         self._next = 0
         self._turn = Lock()
 
@@ -183,12 +194,8 @@ class Tally:
         """The counts of the log as it stands."""
         with self._turn:
             for each in leaves(store, self._next):
-                told = said(each)
-                act = told.act if told else "gone"
-                self._acts[act] += 1
-                if each.listing in self._open and act in ("kept", "removed"):
-                    self._acts[f"appeal-{act}"] += 1
-                (self._open.add if act == "contested" else self._open.discard)(each.listing)
+                act, objected = done(each, self._contested)
+                self._acts.update((act, f"appeal-{act}") if objected else (act,))
                 self._next = index_of(each) + 1
             return self._acts.copy()
 

@@ -69,7 +69,7 @@ class Listings:
 
         def decided() -> Sequence[Record]:
             at = self.audit.clock()
-            ready = self.judged(proposal, by, at)
+            ready = self._judged(proposal, by, at)
             ready = _again(ready, self.store.load(Listing, ready.id), at)
             what = {"harm": ready.harm, "unit": ready.unit, "value": ready.value}
             if ready.state == "proposed":
@@ -316,10 +316,7 @@ def ends(listing: Listing) -> datetime:
 
 def standing(store: Store, at: datetime) -> Iterator[Listing]:
     """What stands at a time, in the order of value."""
-    after = ""
-    while page := store.find(Listing, order="value", after=after, limit=_PAGE, state=STANDS):
-        yield from (each for each in page if stands(each, at))
-        after = page[-1].id
+    return (each for each in every(store, Listing, order="value", state=STANDS) if stands(each, at))
 
 
 def covering(store: Store, name_or_url: str, at: datetime) -> tuple[Listing, ...]:
