@@ -138,6 +138,7 @@ async def load(port: int, asked: Sequence[bytes]) -> list[float]:
                 asyncio.IncompleteReadError,
                 ConnectionError,
             ):  # it idled: the site closed it
+                writer.close()
                 if fresh:
                     raise
         status, length = head.split(b" ", 2)[1], int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])

@@ -1,10 +1,10 @@
 """Rows of bench/people.py: messages. What share of scams is found where one ordinary message in a hundred is.
 
 Messages were written from the taxonomy of docs/scams.md by people who had not seen the rules: those under
-``bench/messages/held*.jsonl`` before any rule was tuned, those in ``tuning*.jsonl``, by twelve other writers, to tune by.
-None of them was met in the field. Beside the rules stands naive Bayes over words, made of the messages the rules were
-tuned by. From outside: false alarms on the ordinary messages of the UCI SMS Spam Collection (English, of 2006 to 2012);
-to find its spam is no aim: advertisements and ring tones are no scams.
+``bench/messages/held*.jsonl`` before any rule was tuned, those in ``tuning*.jsonl``, by twelve other writers, to tune
+by. None of them was met in the field. Beside the rules stands naive Bayes over words, made of the messages the rules
+were tuned by. From outside: false alarms on the ordinary messages of the UCI SMS Spam Collection (English, of 2006 to
+2012); to find its spam is no aim: advertisements and ring tones are no scams.
 """
 
 import csv

@@ -17,7 +17,7 @@ with atheris.instrument_imports(include=["khien.messages"]):
     from khien.model import Register
 
 TRICKS = (Path(__file__).parents[1] / "src/khien/data/tricks.toml").read_bytes()
-JUDGE = Judge(Register(names=()), TRICKS, b"sign\tbias\t-1\nsign\twants-code\t2\nword\totp\t1\n")
+JUDGE = Judge(Register(names=()), TRICKS, b"sign\tbias\t-1.00\nsign\twants-code\t2.00\nword\totp\t1.00\n")
 
 
 def test_one_input(content: bytes) -> None:

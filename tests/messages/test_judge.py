@@ -140,8 +140,14 @@ def test_words_near_each_other_meet_within_a_sentence() -> None:
 def test_weights_are_read_as_they_were_written() -> None:
     weights = Weights({"bias": -2.5, "nought": 0.001}, {"mã otp": 1.25})
     assert read(written(weights)) == Weights({"bias": -2.5}, {"mã otp": 1.25})
-    for row in (b"sign\tbias", b"sign\tbias\tmuch", b"other\tbias\t1"):
-        with pytest.raises(ConfigError, match="line 1"):
+    for row in (
+        b"sign\tbias",
+        b"sign\tbias\tnan",
+        b"other\tbias\t1.00",
+        b"sign\tb\xff",
+        b"word\ta\t1.00\nword\ta\t2.00",
+    ):
+        with pytest.raises(ConfigError, match="line"):
             read(row)
 
 

@@ -154,6 +154,8 @@ def test_lists_and_log_are_for_everybody(public: Public) -> None:
     for path in ("/lists/else", "/ledger/leaf/7", "/ledger/proof/-1", "/ledger/tile/0/001", "/ledger/../listings"):
         assert public.client.get(path).status_code == 404, path
     bare = public.client.get("/lists/listings.json", headers={"Accept-Encoding": "identity"})
+    refused = public.client.get("/lists/listings.json", headers={"Accept-Encoding": "gzip;q=0, identity"})
+    assert "content-encoding" not in refused.headers
     packed = public.client.get("/lists/listings.json", headers={"Accept-Encoding": "gzip"})
     assert "content-encoding" not in bare.headers
     assert packed.headers["content-encoding"] == "gzip"

@@ -127,4 +127,4 @@ def top_of(row: bytes) -> bytes:
     return row
 
 
-_kept = lru_cache(1024)(top_of)  # what is far above a leaf is asked for by the proof of each; 8 KB at most
+_kept = lru_cache(1024)(top_of)  # what is far above a leaf is asked for by the proof of each; 8 KB a key

@@ -98,11 +98,12 @@ def plain(text: str, short: Mapping[str, Mapping[str, tuple[str, ...]]]) -> Plai
 @lru_cache(maxsize=65_536)
 def spelled(word: str) -> str:
     """One spelling of a Vietnamese word with its diacritics: the tone stands on the last vowel (hoà, not hòa)."""
-    word = (
-        unicodedata.normalize("NFC", "".join(each for each in word if unicodedata.category(each)[0] != "C")).lower()
-        if not word.isascii()
-        else word.lower()
-    )
+    if word.isprintable() and word.isascii():
+        word = word.lower()
+    else:
+        word = unicodedata.normalize(
+            "NFC", "".join(each for each in word if unicodedata.category(each)[0] != "C")
+        ).lower()
     if word.isascii() or len(word) < 2 or word[-1] not in "aey" or word[-2] not in "òóỏõọùúủũụ":
         return word
     tone = unicodedata.normalize("NFD", word[-2])[-1]

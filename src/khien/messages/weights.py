@@ -1,9 +1,12 @@
 """What signs and words weigh: read from the table that generate/tricks.py makes."""
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from khien.errors import ConfigError
+
+_WEIGHT = re.compile(r"-?\d{1,3}\.\d\d", re.ASCII)
 
 
 class Weights(NamedTuple):
@@ -14,17 +17,15 @@ class Weights(NamedTuple):
 
 
 def read(document: bytes) -> Weights:
-    """Weights of a table of rows ``sign|word <tab> term <tab> weight``. ConfigError: a row is not of that form."""
+    """Weights of a table of rows ``sign|word <tab> term <tab> weight``. ConfigError: a row is not of that form, or a
+    second of its term."""
     kinds: dict[str, dict[str, float]] = {"sign": {}, "word": {}}
     for number, line in enumerate(document.decode(errors="replace").splitlines(), 1):
         kind, _, rest = line.partition("\t")
         term, _, weight = rest.partition("\t")
-        try:
-            kinds[kind][term] = float(weight)
-        except (KeyError, ValueError):
-            raise ConfigError(
-                f"weights of messages, line {number}: {line[:60]!r} is no sign or word and a weight"
-            ) from None
+        if kind not in kinds or term in kinds[kind] or not _WEIGHT.fullmatch(weight):
+            raise ConfigError(f"weights of messages, line {number}: {line[:60]!r} is no sign or word and a weight")
+        kinds[kind][term] = float(weight)
     return Weights(kinds["sign"], kinds["word"])
 
 

@@ -172,7 +172,10 @@ def leaves(store: Store, begin: int = 0) -> Iterator[Leaf]:
 def done(leaf: Leaf, contested: dict[str, datetime]) -> tuple[Done | Literal["gone"], datetime | None]:
     """What a leaf says was done, "gone" where its text was redacted; and, where that decided on an objection, when it
     was made. contested: when, of listings whose objection is open, by the leaves before this one; kept up here."""
-    told, since = said(leaf), contested.pop(leaf.listing, None)  # whatever is done next on such a listing ends it
+    told = said(leaf)
+    if told and told.act == "redacted":  # of a text, not of the listing
+        return told.act, None
+    since = contested.pop(leaf.listing, None)  # whatever is done next on such a listing ends it
     if told is None:
         return "gone", None
     if told.act == "contested":

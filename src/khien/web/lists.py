@@ -17,6 +17,7 @@ from khien.pipeline import listed as log
 from khien.pipeline.control import Control
 from khien.pipeline.listings import Listings
 from khien.pipeline.outputs import Outputs
+from khien.web.ranges import takes_gzip
 
 _MINUTE, _YEAR = "public, max-age=60", "public, max-age=31536000, immutable"
 _BESIDE = {"elsewhere": True}
@@ -44,10 +45,11 @@ Told = NamedDependency[SkipValidation[Listed]]
 @get("/lists/{name:str}", include_in_schema=False, sync_to_thread=True, opt=_BESIDE)
 def output(request: _Asked, listed: Told, name: FromPath[str]) -> Response[bytes]:
     """One of the outputs, or the signed manifest of them all."""
-    found = listed.outputs.now().files.get(name)
+    files = listed.outputs.now().files
+    found = files.get(name)
     if found is None:
-        raise NotFoundException(f"no such list: there is {', '.join(listed.outputs.now().files)}")
-    packed = "gzip" in request.headers.get("accept-encoding", "")
+        raise NotFoundException(f"no such list: there is {', '.join(files)}")
+    packed = takes_gzip(request.headers.get("accept-encoding", "").encode("latin-1"))
     body, coding = (found.packed, {"Content-Encoding": "gzip"}) if packed else (found.body, _WHOLE)
     return _given(request, body, found.media_type, found.digest, _MINUTE, coding)
 

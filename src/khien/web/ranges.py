@@ -115,7 +115,7 @@ class RangeSite:
         if not ranges.tables:  # nothing is held: to say "never met" would be wrong
             return _later(b"no such digests are held here yet")
         pad = padded.lower() == b"true"
-        pack = not pad and _takes_gzip(taken)  # a mirror takes nothing else; packed, padding would hide nothing
+        pack = not pad and takes_gzip(taken)  # a mirror takes nothing else; packed, padding would hide nothing
         tag, kept = _kept(ranges.generation, b"-padded" if pad else b"-gzip" if pack else b"")
         if known and _names(known, tag):
             return 304, kept, b""
@@ -149,7 +149,7 @@ def _names(known: bytes, tag: bytes) -> bool:
     return known.strip() == b"*" or any(each.strip().removeprefix(b"W/") == tag for each in known.split(b","))
 
 
-def _takes_gzip(taken: bytes) -> bool:
+def takes_gzip(taken: bytes) -> bool:
     """Whether Accept-Encoding names gzip, and not to refuse it (RFC 9110 section 12.5.3)."""
     offers = (each.partition(b";") for each in taken.lower().split(b",")) if taken else ()
     return any(name.strip() == b"gzip" and not _NONE.fullmatch(weight) for name, _, weight in offers)
