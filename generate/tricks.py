@@ -83,11 +83,13 @@ RATES = (0.01, 0.02, 0.05)
 
 
 class Messages(NamedTuple):
-    """Rows of all writers. signs: (n, terms); words: (n, words); both nought or one. writer: which file each is of."""
+    """Messages of all writers, and passages of long ones. signs: (parts, terms); words: (parts, words); both nought or
+    one; the first parts are the messages, of says whose the others are. writer: which file each message is of."""
 
     rows: list[dict[str, str]]
     signs: np.ndarray
     words: np.ndarray
+    of: np.ndarray
     scam: np.ndarray
     writer: np.ndarray
 
@@ -133,7 +135,8 @@ def read(paths: Sequence[Path], judge: Judge, terms: Sequence[str]) -> tuple[Mes
     rows = [
         (n, json.loads(line)) for n, path in enumerate(paths) for line in path.read_text(encoding="utf-8").splitlines()
     ]
-    met = [judge.terms(masked(row["text"]), masked(row["sender"])) for _, row in rows]
+    parts = [judge.terms(masked(row["text"]), masked(row["sender"])) for _, row in rows]
+    met = [whole for whole, *_ in parts]
     counted = Counter(word for _, words in met for word in words)
     writers = Counter(
         word for word, _ in {(word, n) for (n, _), (_, words) in zip(rows, met, strict=True) for word in words}
@@ -147,10 +150,12 @@ def read(paths: Sequence[Path], judge: Judge, terms: Sequence[str]) -> tuple[Mes
             row[[places[word] for word in each if word in places]] = 1
         return rows
 
+    met += [passage for _, *passages in parts for passage in passages]
     return Messages(
         [row for _, row in rows],
         table(terms, [{"bias", *each} for each, _ in met]),
         table(kept, [words for _, words in met]),
+        np.array([*range(len(rows)), *(n for n, (_, *passages) in enumerate(parts) for _ in passages)]),
         np.array([row["label"] == "scam" for _, row in rows], float),
         np.array([n for n, _ in rows]),
     ), kept
@@ -159,9 +164,10 @@ def read(paths: Sequence[Path], judge: Judge, terms: Sequence[str]) -> tuple[Mes
 def fit(seen: Messages, chosen: np.ndarray, centre: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weights of signs and of words, nearest to the chosen messages and to reasoning: Newton's method over the
     messages (kernel logistic regression), of which there are fewer than words."""
-    signs, y = seen.signs[chosen], seen.scam[chosen]
-    telling = ratios(seen.words[chosen], y)
-    words = seen.words[chosen] * telling
+    messages = np.flatnonzero(chosen)
+    signs, y = seen.signs[messages], seen.scam[messages]
+    telling = ratios(seen.words[messages], y)
+    words = seen.words[messages] * telling
     kernel = (signs[:, 1:] @ signs[:, 1:].T) / SIGN + (words @ words.T).astype(float) / WORD
     prior = signs @ centre
     count = len(y)
@@ -202,8 +208,10 @@ def ratios(words: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def scored(seen: Messages, weights: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """The log-odds of messages, as messages.judge has them."""
-    return seen.signs @ weights[0] + np.clip(seen.words @ weights[1], -MOST, MOST)
+    """The log-odds of messages, as messages.judge has them: those of the part that has most."""
+    scores = np.full(len(seen.rows), -np.inf)
+    np.maximum.at(scores, seen.of, seen.signs @ weights[0] + np.clip(seen.words @ weights[1], -MOST, MOST))
+    return scores
 
 
 def recall(scores: np.ndarray, y: np.ndarray, rate: float) -> tuple[float, float]:

@@ -1,6 +1,9 @@
 """What messages come to: scams of each story are likely, what only looks like them is not, and each says why."""
 
 import json
+import re
+import unicodedata
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -13,7 +16,7 @@ from khien.errors import ConfigError
 from khien.messages.evidence import MOST, evidence, spoken
 from khien.messages.judge import LIKELY, UNEXPLAINED, Judge, Judged
 from khien.messages.mask import masked
-from khien.messages.plain import plain
+from khien.messages.plain import passages, plain
 from khien.messages.weights import Weights, read, written
 from khien.model import Register
 
@@ -135,6 +138,85 @@ def test_words_near_each_other_meet_within_a_sentence() -> None:
     heard = spoken(plain("Đọc mã cho em. Gấp", {"vi": {}, "en": {}}))
     assert {"doc", "đọc", "doc ma", "doc~em", "cho~doc", "gap", "gấp"} <= heard
     assert not {"em gap", "em~gap", "doc em", "."} & heard
+
+
+FAMILY = (
+    " Hôm qua bà ngoại nấu nồi canh chua cá lóc, cả nhà ăn ngon lắm. Bé Na được cô giáo khen vì vẽ đẹp, về nhà cứ khoe"
+    " mãi. Ba mẹ vẫn khỏe, cuối tuần này cả nhà mình đi công viên chơi rồi ghé thăm bà nội nhé. Nhớ mang theo áo mưa vì"
+    " dạo này trời hay mưa buổi chiều. Con mèo nhà mình mới sinh ba con dễ thương lắm."
+)
+SURE = (
+    "Mẹ ơi con đây, máy con hỏng, con nhờ số này. Mẹ chuyển gấp cho con 5 triệu vào stk 0000123456 của bạn con, tối con"
+    " trả. Mẹ đừng gọi, con đang họp.",
+    "Tao có clip nóng của mày. Không chuyển 10 triệu vào tài khoản này tao gửi cho cả gia đình mày.",
+)
+
+
+@pytest.mark.parametrize("text", SURE)
+@pytest.mark.parametrize("around", ["{}" + FAMILY, FAMILY + " {}", FAMILY + " {}" + FAMILY, "{}" + FAMILY * 4])
+def test_small_talk_around_hides_nothing(judge: Judge, text: str, around: str) -> None:
+    whole = around.format(text)
+    found = judged(judge, whole)
+    assert found.score >= LIKELY
+    shown = masked(whole)
+    for each in found.reasons:
+        if "span" in each.params:
+            first, behind = map(int, each.params["span"].split("-"))
+            assert each.params["said"].rstrip("…") in " ".join(shown[first:behind].split())
+
+
+def test_small_talk_itself_is_none(judge: Judge) -> None:
+    assert judged(judge, FAMILY * 3).score < LIKELY
+
+
+@pytest.mark.parametrize("text", SURE)
+def test_breaks_and_letters_in_disguise_hide_nothing(judge: Judge, text: str) -> None:
+    bare_text = "".join(each for each in unicodedata.normalize("NFD", text) if not unicodedata.combining(each))
+    small = str.maketrans("abcdeghijklmnoprtuv", "ᴀʙᴄᴅᴇɢʜɪᴊᴋʟᴍɴᴏᴘʀᴛᴜᴠ")
+    for disguised in (
+        text.replace(" ", "\n"),
+        text.replace(" ", ". "),
+        re.sub(r"\b([^\W\d_])(?=[^\W\d_]{2})", r"[\1]", text),
+        re.sub(r"(?<=\w)(?=\w)", "\u3164", text),
+        bare_text.translate(small),
+        bare_text.translate(str.maketrans("ouhgq", "օսհցզ")),
+    ):
+        assert judged(judge, disguised).score >= LIKELY, disguised
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Your order will be delivered tomorrow, see https://example.org/track",
+        "Bé ơi xem hình mẹ nè https://photos.myfamily.vn/a",
+        "Nếu rảnh thì xem phim này nhé https://phim.example.org/a",
+        "Chị ta mở quán mới nè https://quanngon.vn/a",
+        "mic hư rồi, mua cái này nha https://amthanh.vn/a",
+    ],
+)
+def test_words_of_every_day_are_no_brands(judge: Judge, text: str) -> None:
+    found = judged(judge, text)
+    assert "strange-link" not in found.tricks
+    assert found.score < LIKELY
+
+
+def test_who_shows_pictures_to_all_is_believed(judge: Judge) -> None:
+    for text in (
+        "T có ảnh nóng của m, không chuyển 10 triệu t gửi cho cả lớp",
+        "tao co anh nong cua may roi, ko chuyen tien tao gui cho ca lop may",
+        "anh có clip của em, không gửi thêm ảnh là anh đăng lên facebook",
+    ):
+        assert judged(judge, text).score >= LIKELY
+    told = "Cảnh báo: kẻ xấu nhắn có ảnh nóng của bạn và doạ gửi cho cả lớp. Đừng chuyển tiền, hãy báo công an."
+    assert judged(judge, told).score < LIKELY
+
+
+def test_passages_cover_a_long_message() -> None:
+    message = plain(FAMILY * 3, {"vi": {}, "en": {}})
+    found = [*passages(message)]
+    assert (found[0][0], found[-1][1]) == (message.places[0][0], message.places[-1][1])
+    assert all(second[0] <= first[1] + 1 for first, second in pairwise(found))
+    assert not [*passages(plain("Chào chị", {"vi": {}, "en": {}}))]
 
 
 def test_weights_are_read_as_they_were_written() -> None:

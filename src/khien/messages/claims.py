@@ -12,6 +12,8 @@ from khien.model import ProtectedName, Register
 
 FIRST = 6  # words at the beginning of a message in which it says who it is
 LONGEST = 4  # words of a name
+TOGETHER = 5  # letters at least of a name that several words spell: "ta mo" is no Tamo
+EVERYDAY = frozenset({"be", "mic", "neu"})  # names that are words of every day, too: bé, will be, nếu
 RESERVED = frozenset({"example", "test", "invalid", "localhost"})  # lead nowhere: RFC 2606 section 2
 
 _NUMBER = re.compile(r"<phone>|\+?\d[\d .()-]{8,}")
@@ -50,7 +52,10 @@ class Brands:
     def _brand(self, words: list[str]) -> ProtectedName | None:
         for first in range(len(words)):
             for behind in range(first + 1, min(first + LONGEST, len(words)) + 1):
-                if (met := self._named.get("".join(words[first:behind]))) is not None:
+                name = "".join(words[first:behind])
+                if name in EVERYDAY or (behind - first > 1 and len(name) < TOGETHER):
+                    continue
+                if (met := self._named.get(name)) is not None:
                     return met
         return None
 

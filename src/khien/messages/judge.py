@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from khien.messages.claims import Brands, Claim, from_number
 from khien.messages.evidence import evidence, spoken
-from khien.messages.plain import Plain
+from khien.messages.plain import Plain, passages
 from khien.messages.tricks import Met, Sign, Tricks
 from khien.messages.weights import Weights, read
 from khien.model import Reason, Register
@@ -20,6 +20,8 @@ LIKELY = 0.5  # a score from which a person is told that a message looks harmful
 UNEXPLAINED = 0.4  # the highest score of a message in which no trick is seen
 OTHER = "other"  # a message whose tricks belong to no story
 MOST_REASONS = 5
+SURE = {"holds-images", "exposes"}  # who has pictures and says who will see them: likely, whatever stands around
+TELLS = {"warns", "reports"}  # signs of a message about scams
 LONGEST_QUOTE = 80
 
 GROUPS: Mapping[str, frozenset[str]] = {  # signs that do the same, for what they come to together
@@ -66,6 +68,14 @@ class Judged(NamedTuple):
     reasons: tuple[Reason, ...]
 
 
+class _Read(NamedTuple):
+    """What is found in a message or a part of one."""
+
+    met: list[Met]
+    claim: Claim | None
+    words: Plain
+
+
 class Judge:
     """Judges messages: brands for what they claim to be, tricks: the contents of ``tricks.toml``, weights: those of
     ``messages.tsv``."""
@@ -74,8 +84,16 @@ class Judge:
         self._brands, self._tricks, self.weights = Brands(brands), Tricks(tricks), read(weights)
 
     def judged(self, text: str, sender: str) -> Judged:
-        """What a masked message comes to."""
-        met, claim, words = self._read(text, sender)
+        """What a masked message comes to: all of it or one of its passages, so that small talk around hides nothing."""
+        read = self._read(text, sender)
+        judged = [self._judged(text, sender, read, 0)]
+        for at, to in _passages(read):
+            judged.append(self._judged(text[at:to], sender, self._read(text[at:to], sender), at))
+        return max(judged, key=_score)
+
+    def _judged(self, text: str, sender: str, read: _Read, at: int) -> Judged:
+        """What a part of a message comes to that begins at a character."""
+        met, claim, words = read
         present = terms(met, claim, sender, len(words.words))
         signs, heard = self.weights
         odds = math.fsum(signs.get(term, 0.0) for term in ("bias", *present)) + evidence(spoken(words), heard)
@@ -84,24 +102,27 @@ class Judge:
         tricks = dict.fromkeys(each.sign.trick for each in told if each.sign.trick)
         if claim and claim.host:
             tricks["strange-link"] = None
+        if present >= SURE and "warns" not in present:
+            score = max(score, LIKELY)
         if not tricks:  # words alone are no reason that anybody could be told
             score = min(score, UNEXPLAINED)
         kind = _kind(told, claim)
-        return Judged(kind, score, tuple(tricks), tuple(_reasons(kind, text, told, claim, sender)))
+        return Judged(kind, score, tuple(tricks), tuple(_reasons(kind, text, told, claim, sender, at)))
 
     @property
     def signs(self) -> tuple[Sign, ...]:
         """All signs that are looked for."""
         return self._tricks.signs
 
-    def terms(self, text: str, sender: str) -> tuple[set[str], set[str]]:
-        """What holds of a masked message that may have a weight: signs, words."""
-        met, claim, words = self._read(text, sender)
-        return terms(met, claim, sender, len(words.words)), spoken(words)
+    def terms(self, text: str, sender: str) -> list[tuple[set[str], set[str]]]:
+        """What holds of a masked message, and then of each of its passages, that may have a weight: signs, words."""
+        whole = self._read(text, sender)
+        parts = (self._read(text[at:to], sender) for at, to in _passages(whole))
+        return [(terms(met, claim, sender, len(words.words)), spoken(words)) for met, claim, words in (whole, *parts)]
 
-    def _read(self, text: str, sender: str) -> tuple[list[Met], Claim | None, Plain]:
+    def _read(self, text: str, sender: str) -> _Read:
         words = self._tricks.plain(text)
-        return list(self._tricks.find(words)), self._brands.claim(text, words, self._tricks.plain(sender)), words
+        return _Read([*self._tricks.find(words)], self._brands.claim(text, words, self._tricks.plain(sender)), words)
 
 
 def terms(met: Iterable[Met], claim: Claim | None, sender: str, length: int) -> set[str]:
@@ -127,6 +148,17 @@ def terms(met: Iterable[Met], claim: Claim | None, sender: str, length: int) -> 
     return present | {f"{one}+{other}" for one, other in PAIRS if one in groups and other in groups}
 
 
+def _passages(read: _Read) -> list[tuple[int, int]]:
+    """The passages that are judged by themselves: none of a message that tells of scams and does none."""
+    if any(each.sign.id in TELLS and not each.denied for each in read.met):
+        return []
+    return [*passages(read.words)]
+
+
+def _score(judged: Judged) -> float:
+    return judged.score
+
+
 def _heaviest(met: Iterable[Met], weights: Weights) -> list[Met]:
     """The first of each sign that is not denied, what weighs most first."""
     first: dict[str, Met] = {}
@@ -147,7 +179,7 @@ def _kind(told: Iterable[Met], claim: Claim | None) -> str:
     return kind if counted[kind] else OTHER
 
 
-def _reasons(kind: str, text: str, told: Iterable[Met], claim: Claim | None, sender: str) -> Iterable[Reason]:
+def _reasons(kind: str, text: str, told: Iterable[Met], claim: Claim | None, sender: str, at: int) -> Iterable[Reason]:
     if claim and claim.host:
         yield Reason(code="lure-mismatch", params={"brand": claim.brand.label, "domain": claim.host})
     elif claim and from_number(sender):
@@ -159,5 +191,5 @@ def _reasons(kind: str, text: str, told: Iterable[Met], claim: Claim | None, sen
     for trick, each in [*quoted.items()][:MOST_REASONS]:
         said = " ".join(text[each.first : each.behind].split())
         shown = said if len(said) <= LONGEST_QUOTE else said[: LONGEST_QUOTE - 1] + "…"
-        yield Reason(code=f"lure-{trick}", params={"said": shown, "span": f"{each.first}-{each.behind}"})
+        yield Reason(code=f"lure-{trick}", params={"said": shown, "span": f"{at + each.first}-{at + each.behind}"})
     yield Reason(code=f"lure-story-{kind}")

@@ -7,7 +7,7 @@ read as English or as Vietnamese, by its commonest words.
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -16,10 +16,14 @@ from khien.messages.mask import SHAPES
 
 LONGEST = 4_000  # characters of a message that are read
 BREAK = "."
+LONG, PASSAGE = 60, 45  # words from which on a message has passages, and of such a one at most
 
+_UNSEEN = "\u200b"
+_BLANK = str.maketrans(dict.fromkeys("\u115f\u1160\u3164\uffa0", _UNSEEN))  # fillers of Hangul: letters that are blank
 _LINK = "\ue000"  # stands for a link while text is folded: of the private use area, so nobody writes it in earnest
 _ALIKE = str.maketrans(
-    "аесорхуіјѕԁһкмтвнгпαβεικνορτυχωñđłøıßæ", "aecopxyijsdhkmtbhrnabeiknoptuxwndloisa"
+    "аесорхуіјѕԁһкмтвнгпαβεικνορτυχωñđłøıßæᴀʙᴄᴅᴇɢʜɪᴊᴋʟᴍɴᴏᴘʀᴛᴜᴠᴡᴢօսհցզ",
+    "aecopxyijsdhkmtbhrnabeiknoptuxwndloisaabcdeghijklmnoprtuvwzouhgq",
 )  # letters of other scripts, and those that Unicode does not take apart
 
 _AMOUNT = r"\d[\d.,]*"
@@ -62,6 +66,10 @@ _VIETNAMESE = frozenset(
 ) - {"me", "so", "do", "to"}
 
 
+_FEW = 8  # words of which all may be sentences
+_SCATTERED = 0.5  # share of words with a break behind from which on breaks are no ends of sentences
+_ENDED = re.compile(r"(?<=\w)[.!?;\n…]+(?=\s|\w|\Z)")
+_BRACKETED = re.compile(r"[\[({*](?=[^\W\d_][\])}*][^\W\d_])|(?<=[\[({*][^\W\d_])[\])}*](?=[^\W\d_])")  # [t]ransfer
 _MARKED = 0.5  # share of words with diacritics from which one without any is meant without
 
 
@@ -77,7 +85,8 @@ class Plain(NamedTuple):
 
 def plain(text: str, short: Mapping[str, Mapping[str, tuple[str, ...]]]) -> Plain:
     """The plain form of a masked message; short: what people write short, by language (``en``, ``vi``)."""
-    letters, stands = _folded(text[:LONGEST])
+    text = _joined(text[:LONGEST])
+    letters, stands = _folded(text)
     met = [(_word(each), stands[each.start()], stands[each.end() - 1] + 1) for each in _TOKEN.finditer(letters)]
     heard = {word for word, _, _ in met}
     english = len(heard & _ENGLISH) > len(heard & _VIETNAMESE)
@@ -95,6 +104,14 @@ def plain(text: str, short: Mapping[str, Mapping[str, tuple[str, ...]]]) -> Plai
     return Plain(english, words, written, where)
 
 
+def _joined(text: str) -> str:
+    """The text, as long as it was, with blanks for breaks behind most of its words, and what nobody sees for
+    brackets around letters."""
+    if len(_ENDED.findall(text)) > _SCATTERED * max(_FEW, len(text.split())):
+        text = _ENDED.sub(lambda met: " " * len(met[0]), text)
+    return _BRACKETED.sub(_UNSEEN, text).translate(_BLANK)
+
+
 @lru_cache(maxsize=65_536)
 def spelled(word: str) -> str:
     """One spelling of a Vietnamese word with its diacritics: the tone stands on the last vowel (hoà, not hòa)."""
@@ -108,6 +125,24 @@ def spelled(word: str) -> str:
         return word
     tone = unicodedata.normalize("NFD", word[-2])[-1]
     return word[:-2] + unicodedata.normalize("NFC", unicodedata.normalize("NFD", word[-2])[0] + word[-1] + tone)
+
+
+def passages(message: Plain) -> Iterator[tuple[int, int]]:
+    """Parts of a long message, as places in its text: whole sentences where they are short, which overlap by half."""
+    if len(message.words) <= LONG:
+        return
+    begins = [0]  # of sentences, and within long ones
+    for at, word in enumerate(message.words, 1):
+        if word == BREAK or at - begins[-1] == PASSAGE // 2:
+            begins.append(at)
+    last = -PASSAGE
+    for first in begins:
+        if first - last < PASSAGE // 2 or first == len(message.words):
+            continue
+        last = first
+        behind = max((each for each in (*begins, len(message.words)) if each - first <= PASSAGE), default=first)
+        if behind > first:
+            yield message.places[first][0], message.places[behind - 1][1]
 
 
 def bare(word: str) -> str:
