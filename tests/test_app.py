@@ -4,13 +4,15 @@ import pickle
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from khien.app import assembly, machine, parts, registers
+from khien.app import assembly, machine, made_up, parts, registers
 from khien.app.configuration import Floods
 from khien.errors import ConfigError, InputError
-from khien.model import Finding, Inquiry, Reason
+from khien.model import Finding, Inquiry, Leaf, Reason
 from khien.names import register
+from khien.pipeline.listed import Said
 from khien.schema import finding_id
 from khien.triage import life
 from khien.triage.evidence import NEVER
@@ -181,3 +183,11 @@ def test_what_was_never_asked_does_not_wait_behind_what_is_asked_again(tmp_path:
     assert parts.Asking(tmp_path)("rdap", 10) == ["new.example", "again.example"]
     assert parts.Asking(tmp_path)("rdap", 1) == ["new.example"]
     assert parts.Asking(tmp_path)("site", 10) == []
+
+
+def test_why_a_made_up_listing_was_wrong_reads_alike_in_every_language(tmp_path: Path) -> None:
+    with machine.store(tmp_path) as store:
+        made_up.listings(store, tmp_path)
+        said = [msgspec.json.decode(each.text, type=Said) for each in store.find(Leaf, limit=9)]
+    (why,) = (each.why for each in said if each.act == "removed")
+    assert [word for word in why.split() if word.isalpha()] == []

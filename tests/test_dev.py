@@ -119,6 +119,21 @@ def test_somebody_elses_environment_is_left_alone(dev: ModuleType, capsys: pytes
     assert (dev.VENV / "theirs").exists()
 
 
+def test_a_step_is_named_when_it_begins(dev: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    seen: list[str] = []
+    wait = dev.wait
+
+    def waited(process: subprocess.Popen[bytes]) -> int | None:
+        seen.append(capsys.readouterr().err)
+        return wait(process)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dev, "wait", waited)
+        dev.step("thinking", [sys.executable, "-c", ""])
+    assert seen[0] == "dev: thinking ...\n"
+    assert capsys.readouterr().err.startswith("dev: thinking 0.")
+
+
 @pytest.mark.parametrize(
     ("what", "line"),
     [

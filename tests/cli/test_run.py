@@ -269,6 +269,22 @@ def test_the_sample_is_replayed_and_says_that_it_is_dated(tmp_path: Path, khien:
     assert words.page("accounts-none", "en") not in picture
 
 
+def test_a_replay_says_at_once_that_it_cannot_be_served(khien: Khien) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        for listen, said in (
+            ("nowhere", "--listen is 'nowhere': give address:port"),
+            (address, f"cannot listen on {address} (Address already in use): give another --listen"),
+        ):
+            done = khien("replay", "--listen", listen, "--data", "kept")
+            assert done.returncode == 2
+            assert said in done.stderr
+            assert "[site]" not in done.stderr
+            assert "replay of dated data" not in done.stderr
+
+
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
 def test_the_site_is_served_beside_the_run_and_goes_with_it(place: Path, end: signal.Signals) -> None:
     with socket.socket() as free:

@@ -97,6 +97,23 @@ def test_it_stands_beside_numbers_and_the_box_and_not_upon_them(opened: Open, pa
     assert page.evaluate(f"{space} - {last}") >= button["height"], path
 
 
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_on_a_telephone_no_text_runs_under_it(opened: Open, served: str, language: str) -> None:
+    page = opened(f"{language}/", viewport={"width": 390, "height": 844})
+    for path in PAGES:
+        page.goto(f"{served}/{language}/{path}")
+        under = page.evaluate(
+            """() => [...document.querySelectorAll(':is(main, footer, .replay) :is(h1, h2, p, a, li)')].filter(each => {
+                if (each.closest('.unseen')) return false;
+                const range = document.createRange();
+                range.selectNodeContents(each);
+                const left = document.getElementById('exit').getBoundingClientRect().left;
+                return [...range.getClientRects()].some(box => box.right > left);
+            }).map(each => each.textContent)"""
+        )
+        assert under == [], path
+
+
 def test_it_follows_the_way_to_the_content_for_who_has_a_keyboard(opened: Open) -> None:
     page = opened("en/check")
     page.keyboard.press("Tab")

@@ -115,6 +115,18 @@ def test_no_text_calls_a_name_safe(language: str) -> None:
         assert not re.search(r"\bsafe\b|\bharmless\b|an toàn|vô hại", plain, re.IGNORECASE), code
 
 
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_no_page_names_a_file_that_its_reader_cannot_open(language: str) -> None:
+    assert [code for (_, code), sentence in CATALOGUES[language].items() if "docs/" in sentence] == []
+    pages = (FOLDER / "templates").rglob("*.html")
+    assert [page.name for page in pages if "docs/" in page.read_text(encoding="utf-8")] == []
+
+
+def test_a_replay_says_all_that_is_made_up() -> None:
+    assert "listings" in words.page("replay-leak", "en")
+    assert "danh sách" in words.page("replay-leak", "vi")
+
+
 def test_templates_hold_no_text_of_their_own() -> None:
     for path in (FOLDER / "templates").rglob("*.html"):
         text = re.sub(r"\{[%#].*?[%#]\}|\{\{.*?\}\}|<[^>]*>", " ", path.read_text(encoding="utf-8"), flags=re.DOTALL)

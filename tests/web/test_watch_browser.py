@@ -47,6 +47,16 @@ def test_a_proof_is_recomputed_and_a_flipped_byte_is_found(opened: Open, listed:
 
 
 @pytest.mark.usefixtures("listed")
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_on_a_telephone_the_buttons_of_a_proof_stand_apart(opened: Open, language: str) -> None:  # noqa: F811
+    page = opened(f"{language}/watch", viewport={"width": 390, "height": 844})
+    flip, again = (page.locator(each).bounding_box() for each in ("#proof-flip", "#proof-again"))
+    assert flip
+    assert again
+    assert max(again["x"] - flip["x"] - flip["width"], again["y"] - flip["y"] - flip["height"]) >= 8
+
+
+@pytest.mark.usefixtures("listed")
 def test_a_log_signed_with_another_key_does_not_hold(opened: Open, served: str) -> None:  # noqa: F811
     page = opened("en/watch")
     expect(page.locator("#proof")).to_have_attribute("data-holds", "true")

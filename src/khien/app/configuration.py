@@ -24,6 +24,18 @@ _PATH = r"^[^\x00]*$"
 _PUBLIC = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[1-9][0-9]{0,4})?/?")
 
 
+def address(text: str, name: str) -> tuple[str, int]:
+    """The address and port of a text. ConfigError: it is none; name: of the setting or option that gives it."""
+    host, _, port = text.rpartition(":")
+    try:
+        number, host = int(port), str(ip_address(host.removeprefix("[").removesuffix("]")))
+    except ValueError:
+        number = -1
+    if not 0 <= number < 1 << 16:
+        raise ConfigError(f"{name} is {text!r}: give address:port, for example 127.0.0.1:8460")
+    return host, number
+
+
 class Site(model.Record, frozen=True, kw_only=True):
     """listen: host and port of the site; hosts: names under which it answers, beside that one; public: the address
     under which others reach it, as links in notices have it; contact: who objects to a finding writes here."""
@@ -36,14 +48,7 @@ class Site(model.Record, frozen=True, kw_only=True):
     @property
     def address(self) -> tuple[str, int]:
         """The address and port of listen. ConfigError: it is none."""
-        host, _, port = self.listen.rpartition(":")
-        try:
-            number, host = int(port), str(ip_address(host.removeprefix("[").removesuffix("]")))
-        except ValueError:
-            number = -1
-        if not 0 <= number < 1 << 16:
-            raise ConfigError(f"site: listen is {self.listen!r}: give address:port, for example 127.0.0.1:8460")
-        return host, number
+        return address(self.listen, "site: listen")
 
     def expect_reachable(self) -> None:
         """ConfigError: public is not the beginning of an address that others can open."""

@@ -32,8 +32,9 @@ _MORE = tuple(f"+44 7700 90000{digit}" for digit in range(2, 6))
 _OFFICERS = ("lan", "mai")
 _SITES: tuple[tuple[str, Conduct, str, str], ...] = (
     ("https://vneid-otp.example/dang-nhap", "form", "Trang hỏi mã OTP của VNeID.", "The page asks for VNeID codes."),
-    ("https://tiem-banh.example/dat-banh", "form", "Trang hỏi mã OTP.", "The page asks for one-time codes."),
+    ("https://tiem-banh.example/dat-banh", "form", "Trang hỏi mã OTP của VNeID.", "The page asks for VNeID codes."),
 )
+_WHY = "tiem-banh[.]example ≠ VNeID."  # one text stands in the log, on pages of both languages
 _PASSWORDS = Counter({PASSWORD: 7, "password": 3, "matkhau": 2, "qwerty": 1})
 
 
@@ -81,8 +82,8 @@ def listings(store: Store, data: Path) -> None:
     stands, wrong = (_listing(*each) for each in _SITES)
     log.list_(stands, by=_OFFICERS[0])
     bakery = log.list_(wrong, by=_OFFICERS[0])
-    log.contest(bakery.id, how="dns", why="Tự đặt ra cho bản phát lại này. Made up for this replay.")
-    log.decide(bakery.id, False, by=_OFFICERS[1], why="Tiệm bánh, không hỏi OTP. A bakery: it asks for no code.")
+    log.contest(bakery.id, how="dns", why=_WHY)
+    log.decide(bakery.id, False, by=_OFFICERS[1], why=_WHY)
 
 
 def _listing(url: str, conduct: Conduct, vi: str, en: str) -> Listing:

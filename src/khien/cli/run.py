@@ -63,9 +63,14 @@ def run(config: Path | None, data: Path | None, once: bool, with_site: bool, lan
 
 def replay(data: Path | None, report: Path | None, site: configuration.Site, opened: bool, language: str) -> int:
     """Replays the names and flows that come with Khiên, beside accounts and listings that are made up, and serves what
-    was found or writes it as a report."""
+    was found or writes it as a report.
+
+    ConfigError, UnavailableError: the site could not listen, which is said before anything is read.
+    """
     from khien.app import made_up  # what no other command here needs
 
+    if report is None:
+        serve.expect_free(*configuration.address(site.listen, "--listen"), "another --listen")
     with contextlib.ExitStack() as stack:
         place = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="khien-")))
         stack.enter_context(machine.lock(place))

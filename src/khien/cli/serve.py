@@ -79,7 +79,7 @@ def holder(data: Path, site: Site, breach: Breach) -> Generator[Served]:
 @contextlib.contextmanager
 def _served(serving: Serving, made: str) -> Generator[Served]:
     host, port = serving.site.address
-    _expect_free(host, port)
+    expect_free(host, port)
     told = _tell(serving)
     listen = ("--host", host, "--port", str(port), "--working-dir", str(PACKAGE), "--workers", "1")
     served = ("granian", "--interface", "asgi", *listen, "--no-ws", "--log-level", "warning", "--factory")
@@ -150,17 +150,19 @@ def _prepare() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
 
 
-def _expect_free(host: str, port: int) -> None:
-    """UnavailableError: somebody listens there already, whom granian would share the port with."""
+def expect_free(host: str, port: int, other: str = "another [site] listen, or --listen") -> None:
+    """UnavailableError: somebody listens there already, whom granian would share the port with.
+
+    other: what to give instead, as the error says it.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise UnavailableError(
-                f"the site cannot listen on {host}:{port} ({error.strerror}): give another [site] listen, or --listen"
-            ) from error
+            said = f"the site cannot listen on {host}:{port} ({error.strerror}): give {other}"
+            raise UnavailableError(said) from error
 
 
 def _expect_answer(child: subprocess.Popen[bytes], host: str, port: int) -> None:
