@@ -80,11 +80,17 @@ def host_of(text: str) -> str:
 
 def _parts(text: str) -> tuple[str, str, str]:
     """What a text begins with, up to its host; host and port; what follows. As met."""
+    start, authority, rest = _split(text)
+    return start, authority.rpartition("@")[2], rest
+
+
+def _split(text: str) -> tuple[str, str, str]:
+    """What a text begins with, up to its authority; that, with the user in it; what follows. As met."""
     rest = _cut(text)
     start = _WEB.match(rest) or _SCHEME.match(rest) or _MAIL.match(rest)
     rest = rest[start.end() :] if start else rest.lstrip("/\\")
     authority = re.split(r"[/\\?#]", rest, maxsplit=1)[0]
-    return start[0] if start else "", authority.rpartition("@")[2], rest[len(authority) :]
+    return start[0] if start else "", authority, rest[len(authority) :]
 
 
 def _cut(text: str) -> str:
@@ -111,10 +117,9 @@ def host(text: str) -> str:
 
 
 def user(text: str) -> str:
-    """What stands before the ``@`` of a URL, without the password: it looks like the host and is none. Or empty."""
-    rest = _cut(text)
-    start = _WEB.match(rest)
-    authority = re.split(r"[/\\?#]", rest[start.end() :], maxsplit=1)[0] if start else ""
+    """What stands before the ``@`` of a URL or mail address, without the password: it may look like the host and is
+    none. Or empty."""
+    _, authority, _ = _split(text)
     return unquote(authority.rpartition("@")[0]).partition(":")[0].strip()
 
 

@@ -5,6 +5,7 @@ The sentences are in committed gettext catalogues (``locale/<language>/LC_MESSAG
 are text; which code takes which is said here.
 """
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
@@ -16,6 +17,9 @@ LANGUAGES = ("en", "vi")
 LIKELY = 0.5  # a score from which a person is told that a name imitates
 NAMES = ("domain", "official", "part")  # parameters that are names, or pieces of one: whoever shows them defangs them
 
+SHAPES = ("phone", "card", "account", "code", "address", "id", "name")  # of masks, written <phone> (messages.mask)
+
+_MASK = re.compile(rf"<({'|'.join(SHAPES)})>")
 _VIETNAMESE = str.maketrans(",.", ".,")
 
 _EDITED = ("brand", "word", "part")  # the label people know, the protected word, what stands there instead
@@ -109,6 +113,8 @@ REASONS: Mapping[str, tuple[str, ...]] = {  # code of a reason to the parameters
     "asked-no-imitation": ("count",),
     "asked-bare": (),
     "asked-before-at": ("part", "domain"),
+    "asked-before-at-mail": ("part", "domain"),
+    "asked-shortened": (),
     "asked-anybody": ("brand",),
     "asked-link-bad": ("domain",),
     "asked-names-other": ("brand", "domain"),
@@ -168,6 +174,8 @@ def reason(code: str, params: Mapping[str, str], language: str) -> str:
     if any(name not in params for name in takes):  # it may carry more than its sentence needs
         given = ", ".join(params) or "nothing"
         raise ContractError(f"the reason {code} takes {', '.join(takes)}, was given {given}")
+    if "said" in takes:
+        params = {**params, "said": spelled(params["said"], language)}
     if "list" in takes:  # as people call it
         params = {**params, "list": _entry("list", params["list"], language)}
     if "source" in takes:
@@ -224,6 +232,11 @@ def abuse(code: str, language: str, **params: str) -> str:
 def audit(act: str, language: str) -> str:
     """What somebody did, as the audit has it: a few words. ContractError: no such act or language."""
     return _entry("audit", act, language)
+
+
+def spelled(text: str, language: str) -> str:
+    """A masked message, or a piece of one, for people: its masks in words, as in ``[phone number]``."""
+    return _MASK.sub(lambda met: f"[{_entry('mask', met[1], language)}]", text)
 
 
 def verdict(score: float, suppressed: bool) -> str:

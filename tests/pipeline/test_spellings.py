@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 import pytest
 
-from khien import canon
+from khien import canon, words
 from khien.app import machine, registers
 from khien.listing import propose
 from khien.messages import question
@@ -128,7 +128,89 @@ def test_another_name_before_the_at_is_said(judges: Judges) -> None:
     answer = ask("https://tiem-banh.example@other.example/", judges)
     assert (answer.verdict, answer.reasons[0].code) == ("nothing", "asked-before-at")
     assert canon.user("https://lan:secret@a.example/@b") == "lan"
-    assert canon.user("lan@a.example") == canon.user("https://a.example/@x") == ""
+    assert canon.user("lan@a.example/x") == canon.user("mailto:lan@a.example") == "lan"
+    assert canon.user("a.example") == canon.user("https://a.example/@x") == ""
+
+
+AT_OTHERS = (
+    "bidv.com.vn@evil.example.com/login",
+    "bidv.com.vn@evil.example.com?x=1",
+    "bidv.com.vn:443@evil.example.com/login",
+    "Mời vào bidv.com.vn@evil.example.com/login để xem",
+)
+
+
+@pytest.mark.parametrize("text", AT_OTHERS)
+def test_an_official_name_before_the_at_is_held_against_a_link_without_a_scheme(text: str, judges: Judges) -> None:
+    answer = ask(text, judges)
+    assert (answer.verdict, answer.about) == ("looks-harmful", "message" if " " in text else "link")
+    assert answer.links[0].reasons[0].code == "asked-before-at"
+    assert answer.links[0].name == "evil.example.com"
+
+
+def test_an_official_name_before_the_at_is_held_against_a_mail_address(judges: Judges) -> None:
+    answer = ask("bidv.com.vn@evil.example.com", judges)
+    assert (answer.verdict, answer.about) == ("looks-harmful", "number")
+    assert answer.reasons[0].code == "asked-before-at-mail"
+    message = asked.answer(Asked("Kính chào quý khách", "bidv.com.vn@evil.example.com"), judges, None, AT)
+    assert message.verdict == "looks-harmful"
+    assert ask("tran.an@evil.example.com", judges).verdict == "nothing"
+    assert ask("vietcombank@gmail.com", judges).reasons[-1].code == "asked-sender-called"
+
+
+SHORT = ("bit.ly/abc", "https://www.tinyurl.com/abc?x=1", "Xem ảnh ở bit.ly/abc nhé")
+
+
+@pytest.mark.parametrize("text", SHORT)
+def test_a_short_link_is_said_to_be_one_first(text: str, judges: Judges) -> None:
+    answer = ask(text, judges)
+    assert (answer.verdict, answer.reasons[0].code, answer.advice[0]) == ("nothing", "asked-shortened", "full-address")
+
+
+@pytest.mark.parametrize("text", ["bit.ly", "https://x.bit.ly.example.com/abc"])
+def test_only_what_leads_on_is_a_short_link(text: str, judges: Judges) -> None:
+    assert not any(each.shortened for each in ask(text, judges).links)
+
+
+CLAIMED = ("https://cskh.evnhcmc.vn/a", "https://evnhanoi.vn/a", "https://cskh.cpc.vn/a")
+
+
+@pytest.mark.parametrize("link", CLAIMED)
+def test_a_host_that_is_said_to_be_theirs_is_not_held_against_a_message(link: str, judges: Judges) -> None:
+    """The finding stands: only the answer does not accuse."""
+    for answer in (ask(link, judges), ask(f"EVNHCMC: xem hoá đơn tại {link}", judges)):
+        assert (answer.verdict, answer.reasons[0].code) == ("nothing", "unverified-estate")
+        assert not any(each.code in ("asked-names-other", "lure-mismatch") for each in answer.reasons)
+        assert not any(each.suppressed for one in answer.links for each in one.findings)
+    assert any(each.score >= words.LIKELY for each in ask(CLAIMED[0], judges).findings)
+
+
+def test_a_host_that_is_said_to_be_another_s_is_a_stranger(judges: Judges) -> None:
+    answer = ask("Vietcombank: xem hoá đơn tại https://cskh.cpc.vn/a", judges)
+    assert any(each.code == "asked-names-other" for each in answer.reasons)
+
+
+def test_nobody_is_told_to_call_an_emergency_number_back(judges: Judges) -> None:
+    assert "call-back" not in ask("113", judges).advice
+    assert "call-back" in ask("0912345678", judges).advice
+
+
+def test_that_no_trick_was_met_is_said_only_where_none_was(judges: Judges) -> None:
+    lure = registers.lure(Register(names=tuple(judges.protected.values())))
+    told = Judges(judges.names, judges.messages, judges.protected, lure.used)
+    weak = "Con gọi lại cho mẹ ngay nhé"
+    none, few = (asked.answer(Asked(text), told, None, AT) for text in ("Trưa nay ăn phở nhé", weak))
+    assert [each.code for each in none.reasons][-1] == "asked-no-tricks"
+    assert few.findings == ()
+    assert [each.code for each in few.reasons][-1] == "asked-few-tricks"
+
+
+def test_masks_are_said_in_words(judges: Judges) -> None:
+    told = telling.told(ask("BIDV: chuyển tiền gấp vào stk 123456789012 để nhận thưởng, gọi 0912345678", judges))
+    assert any("[số tài khoản]" in each for each in told.reasons["vi"])
+    assert any("[phone number]" in each for each in told.reasons["en"])
+    assert not any("<account>" in each for language in told.reasons.values() for each in language)
+    assert "<account>" in told.masked
     assert "asked-before-at" not in {each.code for each in ask("https://lan@other.example/", judges).reasons}
 
 

@@ -106,9 +106,29 @@ def test_what_was_noticed_is_marked() -> None:
         for said, span in (("cd", "2-4"), ("de", "3-5"), ("ab", "0-2"))
     ]
     wrong = [Reason(code="x", params={"span": span}) for span in ("", "-", "4-2", "0-99", "²-³", "-1-2")]
-    pieces = check.pieces("abcdef", [*noticed, *wrong])
-    assert pieces == (("ab", 3), ("cd", 1), ("ef", 0))
-    assert check.pieces("", ()) == ()
+    pieces = check.pieces("abcdef", [*noticed, *wrong], "vi")
+    assert pieces == (("ab", 2), ("cd", 1), ("ef", 0))
+    assert check.marks("abcdef", [*noticed, *wrong]) == {0: 1, 2: 2}
+    assert check.pieces("", (), "vi") == ()
+
+
+def test_masks_are_shown_as_words_and_marks_stay_in_place() -> None:
+    text = "vào stk <account>, gọi <phone>"
+    noticed = [Reason(code="x", params={"span": "4-17"})]
+    assert check.pieces(text, noticed, "vi") == (
+        ("vào ", 0),
+        ("stk [số tài khoản]", 1),
+        (", gọi [số điện thoại]", 0),
+    )
+
+
+def test_marks_are_numbered_as_the_reasons_beside_them(client: TestClient[Litestar]) -> None:
+    text = "BIDV: chuyển tiền gấp vào stk 123456789012 để nhận thưởng, gọi 0912345678"
+    answer = client.post("/vi/check", data={"text": text}).text
+    marked = [int(each) for each in re.findall(r"</mark><sup>(\d+)</sup>", answer)]
+    assert sorted(marked) == [*range(1, len(marked) + 1)]
+    assert [int(each) for each in re.findall(r"<sup>(\d+)</sup></li>", answer)] == sorted(marked)
+    assert "&lt;account&gt;" not in answer
 
 
 class Asked:

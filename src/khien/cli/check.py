@@ -48,7 +48,8 @@ def check(text: str, settings: Settings) -> int:
 
 def _judges(protect: Path | None) -> Judges:
     names = registers.lookalike(protect)
-    return Judges(names, registers.lure(names.register), {each.id: each for each in names.register.names})
+    lure = registers.lure(names.register)
+    return Judges(names, lure, {each.id: each for each in names.register.names}, lure.used)
 
 
 def _lines(told: Told, language: str) -> Iterator[str]:

@@ -44,6 +44,10 @@ class Lure:
             [_finding(text, judged) for text, judged in found if judged.score >= LEAST], schema.FINDINGS
         )
 
+    def used(self, text: str, sender: str) -> tuple[str, ...]:
+        """Those that a masked message uses, also where they are too few for a finding."""
+        return self.judge.judged(text, sender).tricks
+
     @property
     def judge(self) -> judge.Judge:
         """What judges one message, made once in a process."""

@@ -8,8 +8,7 @@ everybody may call is nobody's: short codes and 1800 and 1900 numbers stay. Mask
 import re
 
 from khien.messages.links import named, places
-
-SHAPES = ("phone", "card", "account", "code", "address", "id", "name")
+from khien.words import SHAPES
 
 _ADDRESS = r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}"
 _GAP = r"[ .\-()]{0,2}"

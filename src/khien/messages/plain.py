@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from khien.messages.links import places
-from khien.messages.mask import SHAPES
+from khien.words import SHAPES
 
 LONGEST = 4_000  # characters of a message that are read
 BREAK = "."

@@ -12,7 +12,8 @@ About = Literal["link", "message", "number", "payment"]  # number: of a telephon
 LONGEST = 5_000  # characters of a question
 
 _PAYMENT = re.compile(r"000201[0-9]{4}", re.ASCII)  # EMVCo: field 00 says 01, then comes the next field
-_MAIL = re.compile(r"(?:mailto:)?[^\s@/:]+(?:@|\[@\]|\[at\]|\(at\))[^\s@/]+", re.IGNORECASE)
+_AT = r"(?:@|\[@\]|\[at\]|\(at\))"
+_MAIL = re.compile(rf"mailto:[^\s@/:]+{_AT}[^\s@/]+|[^\s@/:]+{_AT}[^\s@/\\?#:]+", re.IGNORECASE)
 _WEB = re.compile(r"[<\"']*\s*h[tx]{2}ps?:", re.IGNORECASE)
 _APART = re.compile(r"\s?([\[({]\s?(?:\.|dot)\s?[\])}])\s?", re.IGNORECASE)  # a defanged dot, with blanks around it
 
@@ -35,9 +36,14 @@ def about(text: str) -> About:
         return "number"
     if len(_APART.sub(r"\1", asked).split()) > 1:
         return "message"
-    if _MAIL.fullmatch(asked):
+    if is_mail(asked):
         return "number"
     return "link" if host(asked) else "message"
+
+
+def is_mail(text: str) -> bool:
+    """Whether a text is a mail address; with a path or query behind, it is a link in which a user stands."""
+    return bool(_MAIL.fullmatch(text.strip()))
 
 
 def host(link: str) -> str:

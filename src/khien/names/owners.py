@@ -24,12 +24,23 @@ PLATFORMS = frozenset(  # one name for everybody's pages or short links: what on
     " x.com youtu.be youtube.com zalo.me zaloapp.com".split()
 )
 
+SHORTENERS = frozenset(  # a path below one of these leads on to another site
+    "bit.ly bitly.com buff.ly cutt.ly goo.gl is.gd lnkd.in ow.ly rb.gy rebrand.ly s.id shope.ee shorten.asia"
+    " shorturl.at t.co t.ly tiny.cc tinyurl.com v.gd".split()
+)
+
 _EXAMPLES = frozenset({"example", "invalid", "test"})
 
 
 def is_platform(name: str) -> bool:
     """Whether everybody's pages, or short links, are below this one name."""
     return name in PLATFORMS
+
+
+def is_shortener(host: str) -> bool:
+    """Whether a host is one, or below one, whose paths lead on to other sites."""
+    labels = host.split(".")
+    return any(".".join(labels[at:]) in SHORTENERS for at in range(len(labels)))
 
 
 def registrable(host: str) -> str:

@@ -29,6 +29,7 @@ MOST_ADVICE = 5
 
 _FREE = ("gmail.com", "yahoo.com", "yahoo.com.vn", "outlook.com", "hotmail.com", "icloud.com", "proton.me")
 
+_SHORTENED = ("full-address", "not-proof", "own-way")
 _BAD_LINK = ("not-open", "own-way", "entered", "paid", "report")
 _BAD_SENDER = ("not-answer", "own-way", "entered", "paid", "keep")
 _HACKED = ("hacked", "ask-owner", "entered", "paid", "tell-owner")  # the real site is the one to keep away from
@@ -78,6 +79,7 @@ TRICKS: Mapping[str, str] = {  # likewise, by a trick, where the story has room 
     "wants-payment": "no-money",
     "money-first": "no-deposit",
 }
+_EMERGENCY = ("no-code", "no-money")  # nobody calls these numbers back to ask
 _GENTLE = "blackmail"  # whoever is threatened is told nothing but what is for them
 _MAYBE_THREATENED = ("not-proof", "no-image", "young", "call-now")  # where a threat is not sure
 
@@ -133,7 +135,7 @@ def _link(text: str, judges: Judges, store: Store | None, at: datetime) -> Answe
     if not found:
         raise ObservableError("there is no name in it: write one with a dot, or a link")
     (one,) = found
-    advice = _HACKED if one.hacked else _ADVICE["link", one.verdict]
+    advice = _HACKED if one.hacked else _SHORTENED if one.shortened else _ADVICE["link", one.verdict]
     return Answer(
         one.verdict, "link", one.name, one.reasons, advice, one.sure, one.listing, one.findings, links=found
     )  # fmt: skip
@@ -146,10 +148,12 @@ def _message(asked: Asked, judges: Judges, store: Store | None, at: datetime) ->
     """
     text = masked(asked.text.strip())
     met = links(text)
-    found = judged([*met, *_domain(asked.sender)], judges, store, at)
-    rows = pa.record_batch([[text], [masked(asked.sender)]], schema=schema.MESSAGES)
+    found = judged([*met, *_mail(asked.sender)], judges, store, at)
+    sender = masked(asked.sender)
+    rows = pa.record_batch([[text], [sender]], schema=schema.MESSAGES)
     lures = tuple(life.findings([judges.messages(rows)], source="", at=at))
     tricks = [each for each in lures if each.score >= judge.LIKELY]
+    few = bool(judges.tricks(text, sender)) if not lures else not tricks
     verdict = _worst(found, bool(tricks))
     bad = sorted((each for each in found if each.verdict == verdict != "nothing"), key=lambda each: -each.score)
     score = max((each.score for each in tricks), default=0.0)
@@ -157,8 +161,8 @@ def _message(asked: Asked, judges: Judges, store: Store | None, at: datetime) ->
         verdict=verdict,
         about="message",
         subject="",
-        reasons=_once((*_why(text, bad, found, lures, judges), *_of(asked.sender, judges))),
-        advice=_advice(lures, verdict, bad, bool(met)),
+        reasons=_once((*_why(text, bad, found, lures, judges, few), *_of(asked.sender, judges))),
+        advice=_advice(lures, verdict, found, bool(met)),
         sure=_surest((sure(score), *(each.sure for each in bad))),
         listing=next((each.listing for each in bad), ""),
         findings=(*(finding for each in bad for finding in each.findings), *lures),
@@ -172,25 +176,28 @@ def _surest(every: Iterable[Sure]) -> Sure:
 
 
 def _why(
-    text: str, bad: Sequence[Judged], found: Sequence[Judged], lures: Sequence[Finding], judges: Judges
+    text: str, bad: Sequence[Judged], found: Sequence[Judged], lures: Sequence[Finding], judges: Judges, few: bool
 ) -> Iterator[Reason]:
-    """The strongest first; the story a message tells is said whatever else there is."""
+    """The strongest first; the story a message tells is said whatever else there is. few: there are tricks, too few."""
     told = [reason for each in bad[:1] for reason in (said("asked-link-bad", domain=each.name), each.reasons[0])]
+    beside = [reason for each in found if each.verdict == "nothing" for reason in each.beside]
+    told += [each for each in beside if each.code == "asked-shortened"][:1]
     strange = any(_strange(each) for each in lures)
     if not strange and (others := judges.strangers(text, found)):
         told, strange = [*told, *others], True
+    told += [each for each in beside if each not in told][:1]
     tricked = any(each.score >= judge.LIKELY for each in lures)
-    if lures and not tricked:
+    if lures and few:
         told.append(said("asked-few-tricks"))
     for each in lures:
         told += [*each.reasons[:-1][: max(0, MOST_REASONS - 1 - len(told))], each.reasons[-1]]
     yield from told
-    if not (bad or strange or tricked):
+    if not (bad or strange or tricked or beside):
         yield said("asked-links-quiet", count=str(len(found))) if found else said("asked-no-links")
     if len(links(text)) == MOST:
         yield said("asked-links-most", count=str(MOST))
     if not lures:
-        yield said("asked-no-tricks")
+        yield said("asked-few-tricks" if few else "asked-no-tricks")
 
 
 def _strange(lure: Finding) -> bool:
@@ -205,9 +212,10 @@ def _worst(found: Iterable[Judged], tricked: bool) -> Verdict:
     return "looks-harmful" if tricked or "looks-harmful" in verdicts else "nothing"
 
 
-def _advice(lures: Sequence[Finding], verdict: Verdict, bad: Sequence[Judged], leads: bool) -> tuple[str, ...]:
+def _advice(lures: Sequence[Finding], verdict: Verdict, found: Sequence[Judged], leads: bool) -> tuple[str, ...]:
     """What to do against the story that was met and the heaviest trick, or else against the links; leads: there are
     links."""
+    bad = [each for each in found if each.verdict == verdict != "nothing"]
     tricks = [each for each in lures if each.score >= judge.LIKELY]
     if tricks and tricks[0].claim == _GENTLE:
         told = AGAINST[_GENTLE]
@@ -224,6 +232,8 @@ def _advice(lures: Sequence[Finding], verdict: Verdict, bad: Sequence[Judged], l
         every = _HACKED
     elif verdict == "nothing" and any(each.claim == _GENTLE for each in lures):
         every = _MAYBE_THREATENED
+    elif verdict == "nothing" and any(each.shortened for each in found):
+        every = (*_SHORTENED, "no-code")
     else:
         every = _ADVICE["message", verdict]
     return tuple(each for each in dict.fromkeys(every) if leads or each != "not-open")[:MOST_ADVICE]
@@ -231,18 +241,19 @@ def _advice(lures: Sequence[Finding], verdict: Verdict, bad: Sequence[Judged], l
 
 def _sender(text: str, judges: Judges, store: Store | None, at: datetime) -> Answer:
     """What kind of number, or whose domain; neither says who writes, and both may be forged."""
-    found, met = judged(_domain(text), judges, store, at), number(text)
+    found, met = judged(_mail(text), judges, store, at), number(text)
     if not found and not met:
         raise ObservableError("it is neither a number nor a mail address: write it as the telephone shows it")
     bad = [each for each in found if each.verdict.endswith("harmful")]
     reasons = [reason for each in found if each.name not in _FREE for reason in each.reasons]
     verdict: Verdict = bad[0].verdict if bad else "nothing"
+    emergency = met and met.kind == "emergency"
     return Answer(
         verdict=verdict,
         about="number",
         subject=met.digits if met else found[0].name,
         reasons=_once((*reasons, *_of(text, judges))),
-        advice=_ADVICE["number", verdict],
+        advice=_EMERGENCY if emergency else _ADVICE["number", verdict],
         sure=bad[0].sure if bad else "unsure",
         listing=bad[0].listing if bad else "",
         findings=tuple(finding for each in found for finding in each.findings),
@@ -260,8 +271,13 @@ def _of(sender: str, judges: Judges) -> Iterator[Reason]:
         if domain in _FREE:
             yield said("asked-mail-free", domain=domain)
         yield said("asked-mail-forged")
-    if brand := judges.called(sender):
+    if brand := judges.called(canon.user(sender) if question.is_mail(sender) else sender):
         yield said("asked-sender-called", brand=brand)
+
+
+def _mail(sender: str) -> list[str]:
+    """A mail address, where its domain can be looked at as the host of a link is."""
+    return [sender] if _domain(sender) else []
 
 
 def _domain(sender: str) -> list[str]:

@@ -5,7 +5,7 @@ No link is visited: only its text is looked at.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -20,7 +20,7 @@ from khien.contracts import Detector, Store
 from khien.messages import question
 from khien.messages.links import links
 from khien.model import Finding, Listing, ProtectedName, Reason
-from khien.names.owners import FREE, is_platform, is_shared
+from khien.names.owners import FREE, is_platform, is_shared, is_shortener
 from khien.pipeline.listings import covering
 from khien.triage import life, proofs
 
@@ -41,6 +41,7 @@ _PARTS = re.compile(r"(?:[a-z]+\s?[\[(]?:[\])]?[/\\]*)?[^/\\?#]*(.*)", re.I | re
 _ADDRESS = re.compile(r"https?:|=[/\\]{2}", re.IGNORECASE)
 _OWN = "own-estate"
 _SEEN = ("asked-confirmed", "asked-dismissed")
+_BESIDE = ("asked-shortened", "unverified-estate")
 _DECIDED = ("confirmed", "acted-on")  # states in which officers hold a finding to be right
 
 
@@ -65,6 +66,16 @@ class Judged(msgspec.Struct, frozen=True):
         return any(each.code in ("asked-hacked", "asked-hacked-of") for each in self.reasons)
 
     @property
+    def shortened(self) -> bool:
+        """Whether it leads on to where nobody looked."""
+        return any(each.code == "asked-shortened" for each in self.reasons)
+
+    @property
+    def beside(self) -> tuple[Reason, ...]:
+        """What is to be said of it also where it is one link of a message."""
+        return tuple(each for each in self.reasons if each.code in _BESIDE)
+
+    @property
     def by_officer(self) -> bool:
         """Whether an officer looked at it, and no listing says more."""
         return any(each.code in _SEEN for each in self.reasons)
@@ -72,11 +83,15 @@ class Judged(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Judges:
-    """Who judges. names: a detector over schema.NAMES; messages: one over schema.MESSAGES; protected: by id."""
+    """Who judges. names: a detector over schema.NAMES; messages: one over schema.MESSAGES; protected: by id.
+
+    tricks: those that a masked message uses and from whom it came, also where they are too few for a finding.
+    """
 
     names: Detector
     messages: Detector
     protected: Mapping[str, ProtectedName]
+    tricks: Callable[[str, str], tuple[str, ...]] = lambda _text, _sender: ()
 
     def owner(self, name: str, known: Iterable[Finding] = ()) -> Reason | None:
         """That a name is a confirmed official domain, or below one: whose, and who says so; known: what a detector
@@ -93,15 +108,34 @@ class Judges:
         domain = next(proofs.official(held), "") if held else ""
         return (said("asked-official", brand=held.label, official=domain),) if held and domain else ()
 
+    def label(self, claim: str) -> str:
+        """What people call a protected name; empty where there is none of this id."""
+        held = self.protected.get(claim)
+        return held.label if held else ""
+
     def called(self, sender: str) -> str:
         """The label of the protected name that a sender calls itself; empty where it calls itself none's."""
         return self._called.get(sender.strip().casefold(), "")
 
+    def claimed(self, name: str) -> Reason | None:
+        """That a name is said to be an official domain, or below one, and nobody has confirmed it."""
+        labels = name.split(".")
+        above = (".".join(labels[at:]) for at in range(len(labels) - 1))
+        held = next(((self._unverified[each], each) for each in above if each in self._unverified), None)
+        return said("unverified-estate", brand=held[0], domain=held[1]) if held else None
+
+    def claims(self, name: str) -> str:
+        """The label of whose a name is said to be, unconfirmed; empty where nobody says so."""
+        claimed = self.claimed(name)
+        return claimed.params["brand"] if claimed else ""
+
     def strangers(self, text: str, found: Iterable[Judged]) -> tuple[Reason, ...]:
-        """That a message names somebody and leads to a site that is not known to be theirs: the first of those."""
-        strange = next((each for each in found if each.verdict == "nothing" and not _excused(each)), None)
+        """That a message names somebody and leads to a site that is not known, or said, to be theirs: the first of
+        those."""
+        strange = [each for each in found if each.verdict == "nothing" and not _excused(each)]
         label = self._mention(text) if strange else ""
-        return (said("asked-names-other", brand=label, domain=strange.name),) if strange and label else ()
+        other = next((each for each in strange if self.claims(each.name) != label), None)
+        return (said("asked-names-other", brand=label, domain=other.name),) if other and label else ()
 
     def _mention(self, text: str) -> str:
         """The label of the first protected name that a message has outside its links; empty where there is none."""
@@ -130,6 +164,15 @@ class Judges:
             for held in self.protected.values()
             for each in held.official
             if each.verified and not set(each.domain) & set("*{")
+        }
+
+    @cached_property
+    def _unverified(self) -> Mapping[str, str]:
+        return {
+            each.domain: held.label
+            for held in self.protected.values()
+            for each in held.official
+            if not each.verified and not set(each.domain) & set("*{")
         }
 
     @cached_property
@@ -189,9 +232,12 @@ def _written(one: Judged, text: str, judges: Judges) -> Judged:
     """What a host comes to once the whole of a link is seen: a name before ``@`` is not where it leads, and of a page
     that anybody may have made, whose the host is says little."""
     before = question.host(canon.user(text))
-    if before and one.verdict != "harmful" and not any(each.code == "asked-before-at" for each in one.reasons):
+    if before and question.is_mail(text) and not judges.owner(before):
+        before = ""  # most people have a dot before the @ of their address
+    code = "asked-before-at-mail" if question.is_mail(text) else "asked-before-at"
+    if before and one.verdict != "harmful" and not any(each.code == code for each in one.reasons):
         mine, theirs = (each and each.params["brand"] for each in (judges.owner(one.name), judges.owner(before)))
-        reasons = (said("asked-before-at", part=before, domain=one.name), *one.reasons)[:MOST_REASONS]
+        reasons = (said(code, part=before, domain=one.name), *one.reasons)[:MOST_REASONS]
         one = msgspec.structs.replace(one, reasons=reasons)
         if theirs and theirs != mine:
             one = msgspec.structs.replace(one, verdict="looks-harmful", sure="likely")
@@ -199,15 +245,22 @@ def _written(one: Judged, text: str, judges: Judges) -> Judged:
         brand = next(each.params["brand"] for each in one.reasons if "brand" in each.params)
         reasons = (said("asked-anybody", brand=brand), said("asked-unlisted"))
         one = msgspec.structs.replace(one, verdict="nothing", sure="unsure", reasons=reasons)
+    if one.verdict == "nothing" and is_shortener(one.name) and _path(text) and not one.shortened:
+        one = msgspec.structs.replace(one, reasons=(said("asked-shortened"), *one.reasons)[:MOST_REASONS])
     return one
+
+
+def _path(text: str) -> str:
+    """What follows the host of a link."""
+    parts = _PARTS.fullmatch(text.strip())
+    return parts[1].strip("/") if parts else ""
 
 
 def _anybodys(host: str, text: str) -> bool:
     """Whether a link leads to what anybody may have put on a host, or on from it to another."""
     labels = host.split(".")
     platform = any(is_platform(".".join(labels[at:])) for at in range(len(labels)))
-    parts = _PARTS.fullmatch(text.strip())
-    path = parts[1].strip("/") if parts else ""
+    path = _path(text)
     return (is_shared(host) and host not in FREE) or ((platform or is_shared(host)) and bool(path)) or _leads_on(path)
 
 
@@ -249,12 +302,17 @@ def _named(name: str, found: Sequence[Finding], kept: Sequence[Finding], judges:
     dismissed = {each.id for each in kept if each.state == "dismissed"}
     left = tuple(each for each in found if not each.suppressed and each.id not in dismissed)
     strong = tuple(sorted((each for each in left if each.score >= words.LIKELY), key=lambda each: -each.score))
+    claimed = judges.claimed(name)
+    if claimed:  # a finding stands, but what is said to be theirs is not accused of imitating them
+        strong = tuple(each for each in strong if judges.label(each.claim) != claimed.params["brand"])
     if strong:
         after = (*judges.official(strong[0].claim), unlisted)
         reasons = (*strong[0].reasons[: MOST_REASONS - len(after)], *after)
         return Judged(name, "looks-harmful", sure(strong[0].score), reasons, "", strong)
     if dismissed:
         first = said("asked-dismissed")
+    elif claimed:
+        first = claimed
     elif left and left[0].claim in judges.protected:
         first = said("asked-weak", brand=judges.protected[left[0].claim].label)
     else:

@@ -30,10 +30,10 @@ HELPS = {  # advice to the page of help it leads to; words.phrase names it, as a
 
 
 class Piece(NamedTuple):
-    """A piece of a message; reason: the number of the one that it was noticed for, 0 of all else."""
+    """A piece of a message; mark: the number of what was noticed there, 0 of all else."""
 
     text: str
-    reason: int
+    mark: int
 
 
 @get("/check", sync_to_thread=True)
@@ -62,7 +62,8 @@ def _page(site: Site, language: str, asked: Asked, answer: Answer | None = None,
         "asked": asked,
         "answer": answer,
         "telling": telling,
-        "pieces": pieces(answer.masked, answer.reasons) if answer else (),
+        "pieces": pieces(answer.masked, answer.reasons, language) if answer else (),
+        "marks": marks(answer.masked, answer.reasons) if answer else {},
         "helps": HELPS,
         "refused": status == 422,
     }
@@ -79,20 +80,30 @@ def warm(site: Site) -> None:
         _page(site, language, asking, asked.answer(asking, site.judges, site.store, datetime.now(UTC)))
 
 
-def pieces(text: str, reasons: Sequence[Reason]) -> tuple[Piece, ...]:
+def pieces(text: str, reasons: Sequence[Reason], language: str) -> tuple[Piece, ...]:
     """A message in pieces, so that what was noticed can be marked; where two overlap, the one that begins first."""
-    return tuple(Piece(_shown(text), number) for text, number in _pieces(text, reasons) if text)
-
-
-def _pieces(text: str, reasons: Sequence[Reason]) -> Iterator[Piece]:
-    met = sorted((*span, number) for number, each in enumerate(reasons, 1) if (span := _span(text, each)))
+    numbers = marks(text, reasons)
+    parts: list[Piece] = []
     at = 0
-    for begin, end, number in met:
+    for begin, end, reason in _noticed(text, reasons):
+        parts += (Piece(text[at:begin], 0), Piece(text[begin:end], numbers[reason]))
+        at = end
+    parts.append(Piece(text[at:], 0))
+    return tuple(Piece(_shown(words.spelled(each.text, language)), each.mark) for each in parts if each.text)
+
+
+def marks(text: str, reasons: Sequence[Reason]) -> dict[int, int]:
+    """The numbers of marks, from 1 in the order of the reasons, by the reason's place among them."""
+    return {reason: mark for mark, reason in enumerate(sorted(each[2] for each in _noticed(text, reasons)), 1)}
+
+
+def _noticed(text: str, reasons: Sequence[Reason]) -> Iterator[tuple[int, int, int]]:
+    """What can be marked: first and behind the last character, and the reason's place."""
+    at = 0
+    for begin, end, reason in sorted((*span, n) for n, each in enumerate(reasons) if (span := _span(text, each))):
         if begin >= at:
-            yield Piece(text[at:begin], 0)
-            yield Piece(text[begin:end], number)
+            yield begin, end, reason
             at = end
-    yield Piece(text[at:], 0)
 
 
 def _shown(text: str) -> str:

@@ -133,7 +133,8 @@ def create(
     names = names or {}
     steering = Steering(store, audit, Triage(protected=names))
     enrolling = Enrolling(store, audit, names, assets.Known(names, PublicSuffixList().is_public))
-    judges = Judges(detector, registers.lure(Register(names=tuple(names.values()))), names)
+    lure = registers.lure(Register(names=tuple(names.values())))
+    judges = Judges(detector, lure, names, lure.used)
     site = Site(store, judges, frame, doors, steering, enrolling, Staffing(store, audit), key, public)
     if accounts:
         site = replace(site, keys=accounts.shares.published, country=accounts.country)
