@@ -48,7 +48,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counts how often the ways on from a word are looked at."""
     walk = vars(tricks)["_walk"]
     denied = vars(tricks)["_denied"]
-    monkeypatch.setattr(tricks, "_walk", lambda root, words, ways, fillers: walk(root, words, Counted(ways), fillers))
+    monkeypatch.setattr(tricks, "_walk", lambda root, words, ways, *more: walk(root, words, Counted(ways), *more))
     monkeypatch.setattr(
         tricks,
         "_denied",

@@ -146,8 +146,7 @@ FAMILY = (
     " dạo này trời hay mưa buổi chiều. Con mèo nhà mình mới sinh ba con dễ thương lắm."
 )
 SURE = (
-    "Mẹ ơi con đây, máy con hỏng, con nhờ số này. Mẹ chuyển gấp cho con 5 triệu vào stk 0000123456 của bạn con, tối con"
-    " trả. Mẹ đừng gọi, con đang họp.",
+    "Mẹ ơi, máy con hỏng, con nhờ số này. Mẹ chuyển gấp 5 triệu vào stk 0000123456 của bạn con. Đừng gọi, con đang họp.",
     "Tao có clip nóng của mày. Không chuyển 10 triệu vào tài khoản này tao gửi cho cả gia đình mày.",
 )
 

@@ -46,7 +46,7 @@ class Lure:
 
     def used(self, text: str, sender: str) -> tuple[str, ...]:
         """Those that a masked message uses, also where they are too few for a finding."""
-        return self.judge.judged(text, sender).tricks
+        return self.judge.used(text, sender)
 
     @property
     def judge(self) -> judge.Judge:

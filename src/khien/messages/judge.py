@@ -88,7 +88,7 @@ class Judge:
         read = self._read(text, sender)
         judged = [self._judged(text, sender, read, 0)]
         for at, to in _passages(read):
-            judged.append(self._judged(text[at:to], sender, self._read(text[at:to], sender), at))
+            judged.append(self._judged(text[at:to], sender, self._read(text[at:to], sender, _share(text, at, to)), at))
         return max(judged, key=_score)
 
     def _judged(self, text: str, sender: str, read: _Read, at: int) -> Judged:
@@ -109,6 +109,12 @@ class Judge:
         kind = _kind(told, claim)
         return Judged(kind, score, tuple(tricks), tuple(_reasons(kind, text, told, claim, sender, at)))
 
+    def used(self, text: str, sender: str) -> tuple[str, ...]:
+        """The tricks that a masked message uses, however little they come to."""
+        met, claim, _ = self._read(text, sender)
+        tricks = dict.fromkeys(each.sign.trick for each in met if each.sign.trick and not each.denied)
+        return (*tricks, *(("strange-link",) if claim and claim.host else ()))
+
     @property
     def signs(self) -> tuple[Sign, ...]:
         """All signs that are looked for."""
@@ -117,12 +123,15 @@ class Judge:
     def terms(self, text: str, sender: str) -> list[tuple[set[str], set[str]]]:
         """What holds of a masked message, and then of each of its passages, that may have a weight: signs, words."""
         whole = self._read(text, sender)
-        parts = (self._read(text[at:to], sender) for at, to in _passages(whole))
+        parts = (self._read(text[at:to], sender, _share(text, at, to)) for at, to in _passages(whole))
         return [(terms(met, claim, sender, len(words.words)), spoken(words)) for met, claim, words in (whole, *parts)]
 
-    def _read(self, text: str, sender: str) -> _Read:
+    def _read(self, text: str, sender: str, share: float = 1) -> _Read:
+        """share: of the steps that a message may take."""
         words = self._tricks.plain(text)
-        return _Read([*self._tricks.find(words)], self._brands.claim(text, words, self._tricks.plain(sender)), words)
+        return _Read(
+            [*self._tricks.find(words, share)], self._brands.claim(text, words, self._tricks.plain(sender)), words
+        )
 
 
 def terms(met: Iterable[Met], claim: Claim | None, sender: str, length: int) -> set[str]:
@@ -153,6 +162,11 @@ def _passages(read: _Read) -> list[tuple[int, int]]:
     if any(each.sign.id in TELLS and not each.denied for each in read.met):
         return []
     return [*passages(read.words)]
+
+
+def _share(text: str, at: int, to: int) -> float:
+    """The share of steps of a passage: passages overlap, and all of them may take some times as many as the whole."""
+    return min(1.0, 2 * (to - at) / len(text))
 
 
 def _score(judged: Judged) -> float:

@@ -112,16 +112,17 @@ class Tricks:
         """The plain form of a masked message, as phrases are looked for in it."""
         return plain(text, self._short)
 
-    def find(self, words: Plain) -> Iterator[Met]:
-        """The signs in a message; each as often as it is met."""
+    def find(self, words: Plain, share: float = 1) -> Iterator[Met]:
+        """The signs in a message; each as often as it is met. share: of the steps that a message may take."""
+        most = int(share * MOST_OF_ALL)
         known = self._languages["en" if words.english else "vi"]
         ways: list[list[tuple[str, int]]] = [
             [(word, n + 1), *((each, n + 1) for each in known.spellings.get(word, ()) if written in ("", each))]
             for n, (word, written) in enumerate(zip(words.words, words.written, strict=True))
         ]
-        for first, behind, number in [*_walk(known.sets, words.words, ways, known.fillers)]:
+        for first, behind, number in [*_walk(known.sets, words.words, ways, known.fillers, most)]:
             ways[first].append(("$" + known.names[number], behind))
-        for first, behind, number in _walk(known.signs, words.words, ways, known.fillers):
+        for first, behind, number in _walk(known.signs, words.words, ways, known.fillers, most):
             sign = self.signs[number]
             denied = sign.denied and _denied(words.words, ways, first, behind, known)
             yield Met(sign, words.places[first][0], words.places[behind - 1][1], denied)
@@ -187,18 +188,19 @@ def _known(word: str, spellings: dict[str, list[str]]) -> str:
 
 
 def _walk(
-    root: _Node, words: list[str], ways: list[list[tuple[str, int]]], fillers: frozenset[str]
+    root: _Node, words: list[str], ways: list[list[tuple[str, int]]], fillers: frozenset[str], most_of_all: int
 ) -> Iterator[tuple[int, int, int]]:
     """What of a tree stands in words: its first word, the one behind its last, and the number of what ends there.
 
-    ways: from each word on, what may be read there (itself, a set of phrases), and the word behind that.
+    ways: from each word on, what may be read there (itself, a set of phrases), and the word behind that. most_of_all:
+    steps; each word has its share, and what earlier words left.
     """
     passed = [word in fillers for word in words]
     breaks = [word == BREAK for word in words]
     present = {name for here in ways for name, _ in here}
     count, saved = len(words), 0
     for first, here in enumerate(ways):
-        saved += max(1, MOST_OF_ALL // count)
+        saved += max(1, most_of_all // count)
         stack = [(root.next[name], behind) for name, behind in here if name in root.next]
         if not stack or saved <= 0:
             continue
