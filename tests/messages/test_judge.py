@@ -146,7 +146,7 @@ FAMILY = (
     " dạo này trời hay mưa buổi chiều. Con mèo nhà mình mới sinh ba con dễ thương lắm."
 )
 SURE = (
-    "Mẹ ơi, máy con hỏng, con nhờ số này. Mẹ chuyển gấp 5 triệu vào stk 0000123456 của bạn con. Đừng gọi, con đang họp.",
+    "Mẹ ơi, máy con hỏng, con nhờ số này. Mẹ chuyển gấp 5 triệu vào stk 0000123456 của bạn con. Đừng gọi, con họp.",
     "Tao có clip nóng của mày. Không chuyển 10 triệu vào tài khoản này tao gửi cho cả gia đình mày.",
 )
 
