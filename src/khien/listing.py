@@ -138,6 +138,34 @@ def within(url_or_host: str) -> Iterator[tuple[Unit, str]]:
         yield "domain", registrable(host)
 
 
+def beside(one: Listing, other: Listing) -> bool:
+    """Whether two listings are of one site: at the same host, with or without ``www.``, or a domain and what is below
+    it. Of a host that many share they are where one page is the other, or below it."""
+    if owner(one.host) != owner(other.host):
+        return False
+    if "domain" in (one.unit, other.unit):
+        return True
+    host = one.host.removeprefix(_WEB)
+    if host != other.host.removeprefix(_WEB):
+        return False
+    if canon.is_address(host) or not (_is_everyones(host) or any(map(is_platform, _names(host)))):
+        return True
+    short, long = sorted((_path(one), _path(other)), key=len)
+    return long.startswith(short)
+
+
+def owner(host: str) -> str:
+    """What of a host has one owner: its registrable domain; an address itself."""
+    return host if canon.is_address(host) else registrable(host)
+
+
+def _path(listing: Listing) -> str:
+    """The path of a listing, of each segment without parameters, with a slash behind it."""
+    path = listing.value.partition("://")[2].partition("/")[2] if listing.unit == "url" else ""
+    bare = _PARAMETERS.sub("", path).removesuffix("/")
+    return f"{bare}/" if bare else ""
+
+
 def _folders(page: str) -> list[str]:
     """The folders that hold a page, but for the root, the narrowest first."""
     ends = [at for at, each in enumerate(page) if each == "/"][3:]

@@ -107,6 +107,25 @@ def test_where_nobody_is_known_two_people_cannot_be_shown(listed: Khien, evidenc
     assert removed.returncode == 0, removed.stderr
 
 
+def test_a_change_that_takes_two_takes_two_who_are_known(listed: Khien, tmp_path: Path) -> None:
+    change = ("listings", "change", SITE, "--why", "more is known")
+    assert listed(*change, "--site", "hacked", "--by", "lan").returncode == 0
+    blocks = (*change, "--site", "unclear")
+    assert "The rule needs-two says" in listed(*blocks, "--by", "lan").stderr
+    invented = listed(*blocks, "--by", "whoever")
+    assert (invented.returncode, "two people cannot be shown" in invented.stderr) == (2, True)
+    with machine.store(tmp_path / "khien-data") as store:
+        store.save(Officer(id="mai", label="Mai", role="officer"))
+    for name in ("whoever", "mai"):
+        one_known = listed(*blocks, "--by", name)
+        assert (one_known.returncode, "lan is no officer here" in one_known.stderr) == (2, True)
+    with machine.store(tmp_path / "khien-data") as store:
+        store.save(Officer(id="lan", label="Lan", role="officer"))
+    assert "whoever is no officer here" in listed(*blocks, "--by", "whoever").stderr
+    done = listed(*blocks, "--by", "mai")
+    assert (done.returncode, "not blocked" in done.stdout) == (0, False)
+
+
 def test_a_statement_is_in_both_languages_and_a_finding_is_one_of_ours(listed: Khien, evidence: str) -> None:
     fraud = ("--harm", "fraud", "--conduct", "form", "--evidence", evidence)
     half = listed("list", "otp.example", *fraud, "--note", "Hỏi mã OTP.")

@@ -294,6 +294,85 @@ def test_one_person_does_not_change_a_listing_to_what_takes_two(listings: Listin
     assert listings.change(made.id, by="mai", why="", conduct=("imitation",)).state == "listed"
 
 
+def test_a_change_says_whether_it_takes_two(listings: Listings) -> None:
+    made = listings.list_(proposal("url", "https://shop.example/x", site="hacked"), by="lan")
+    assert not listings.takes_two(made.id, by="lan", note=Text.of("asks for codes"))
+    for fields in ({"site": "unclear"}, {"conduct": ("imitation",)}):
+        assert listings.takes_two(made.id, by="mai", **fields)
+        with pytest.raises(ListingError, match="needs-two"):
+            listings.takes_two(made.id, by="lan", **fields)
+    assert at(listings, AT + DAY).takes_two(made.id, by="mai", until=AT + 366 * DAY)
+
+
+OBJECTED = proposal("url", "https://shop-abc.example/login")
+BESIDE = [
+    proposal("host", "shop-abc.example"),
+    proposal("domain", "shop-abc.example"),
+    proposal("url", "https://shop-abc.example/"),
+    proposal("url", "https://shop-abc.example/else"),
+    proposal("url", "https://www.shop-abc.example/login"),
+    proposal("url", "https://shop-abc.example:8443/login"),
+]
+APART = [
+    proposal("host", "shop-abd.example"),
+    proposal("host", "shop-abc.weebly.com", site="unclear"),
+    proposal("host", "pay.shop-abc.example", site="unclear"),
+]
+
+
+@pytest.mark.parametrize("outcome", ["open", "removed", "expired"])
+def test_what_stands_beside_what_an_owner_objects_to_takes_somebody_else(listings: Listings, outcome: str) -> None:
+    made = listings.list_(OBJECTED, by="lan")
+    listings.contest(made.id, how="file", why="it is a shop")
+    if outcome == "removed":
+        listings.decide(made.id, False, by="mai", why="a shop it is")
+    later = at(listings, AT + 4 * DAY)
+    if outcome == "expired":
+        later.expire()
+    for each in BESIDE:
+        assert later.judged(each, "lan", AT + 4 * DAY).state == "proposed"
+    assert later.list_(BESIDE[0], by="lan").state == "proposed"
+    done = later.import_([*BESIDE[1:], *APART], by="nga")
+    assert (done.listed, done.proposed) == (len(APART), len(BESIDE) - 1)
+    waits = later.store.load(Listing, BESIDE[1].id)[BESIDE[1].id]
+    assert (waits.by, waits.appeal) == (("lan", "nga"), None), "who listed what was wrong does not approve this"
+    with pytest.raises(ListingError, match="needs-two"):
+        later.approve(waits.id, by="lan")
+    assert later.approve(waits.id, by="mai").state == "listed"
+    held.verify(later.store, later.verifier)
+
+
+def test_what_stands_beside_an_objection_that_was_refused_or_forgotten_takes_one(listings: Listings) -> None:
+    made = listings.list_(OBJECTED, by="lan")
+    listings.contest(made.id, how="file", why="it is a shop")
+    listings.decide(made.id, True, by="mai", why="it asks for codes")
+    assert listings.list_(BESIDE[0], by="lan").state == "listed"
+    listings.contest(made.id, how="file", why="it is a shop")
+    listings.decide(made.id, False, by="mai", why="a shop it is")
+    after = AT + 366 * DAY
+    late = proposal("url", "https://shop-abc.example/x", at=after, until=after + DAY)
+    assert listings.judged(BESIDE[3], "lan", AT).state == "proposed"
+    assert listings.judged(late, "lan", after).state == "listed"
+
+
+def test_a_domain_that_was_objected_to_is_beside_all_below_it(listings: Listings) -> None:
+    made = listings.list_(proposal("domain", "shop-abc.example"), by="lan")
+    listings.contest(made.id, how="dns", why="it is a shop")
+    for each in (OBJECTED, APART[2]):
+        assert listings.judged(each, "lan", AT).state == "proposed"
+
+
+@pytest.mark.parametrize(
+    ("page", "is_beside"),
+    [("shop/otp", True), ("shop;a=1", True), ("", True), ("shopping", False), ("other", False)],
+)
+def test_of_a_host_that_many_share_other_pages_are_others(listings: Listings, page: str, is_beside: bool) -> None:
+    made = listings.list_(proposal("url", "https://sites.google.com/shop"), by="lan")
+    listings.contest(made.id, how="file", why="it is a shop")
+    judged = listings.judged(proposal("url", f"https://sites.google.com/{page}"), "lan", AT)
+    assert judged.state == ("proposed" if is_beside else "listed")
+
+
 def found_in(folder: Path, secret: bytes) -> list[Path]:
     return [each for each in folder.rglob("*") if each.is_file() and secret in each.read_bytes()]
 
@@ -449,6 +528,68 @@ def one_of(store: Embedded) -> Listing:
     return store.find(Listing)[0]
 
 
+def test_a_log_that_grows_while_it_is_verified_holds(
+    listings: Listings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another store lists between the head and the tiles, and redacts between the head and the leaves."""
+    made = listings.list_(SITE, by="lan")
+    listings.remove(made.id, by="lan", why="a person was named")
+    with machine.store(tmp_path) as store:
+        other, read = replace(listings, store=store), listed.leaves
+        acts = [
+            lambda: other.list_(proposal("host", "otp1.example", site="unclear"), by="mai"),
+            lambda: other.redact(0, by="mai", why="a person was named"),
+        ]
+
+        def meanwhile(store: Embedded) -> Iterator[Leaf]:
+            if acts:
+                acts.pop()()
+            return read(store)
+
+        monkeypatch.setattr(held, "leaves", meanwhile)
+        assert held.verify(listings.store, listings.verifier).size == 4, "as it was when it had been redacted"
+        assert listed.read_head(store).size == 5
+        tile = store.load(Tile, listed.tile_id(0, 0))[listed.tile_id(0, 0)]
+        store.save(listed.tile_of(tile.id, listed.hashes_of(tile) + bytes(32)))
+        with pytest.raises(CustodyError, match="the tile listings/0/0 and the leaves differ"):
+            held.verify(listings.store, listings.verifier)
+
+
+def test_what_was_changed_is_found_in_a_log_that_never_stands_still(
+    listings: Listings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listings.list_(SITE, by="lan")
+    leaf, read, names = listed.leaf(listings.store, 0), listed.leaves, iter(range(100))
+    assert leaf is not None
+    listings.store.save(msgspec.structs.replace(leaf, text="", salt=""))
+
+    def meanwhile(store: Embedded) -> Iterator[Leaf]:
+        listings.list_(proposal("host", f"otp{next(names)}.example", site="unclear"), by="mai")
+        return read(store)
+
+    monkeypatch.setattr(held, "leaves", meanwhile)
+    with pytest.raises(CustodyError, match="no leaf says that it was redacted"):
+        held.verify(listings.store, listings.verifier)
+
+
+def test_a_log_holds_while_another_lists(listings: Listings, tmp_path: Path) -> None:
+    from threading import Thread
+
+    def work() -> None:
+        with machine.store(tmp_path) as store:
+            for n in range(30):
+                log(store).list_(proposal("host", f"otp{n}.example", site="unclear"), by="mai")
+
+    thread = Thread(target=work)
+    thread.start()
+    sizes = set[int]()
+    while thread.is_alive():
+        sizes.add(held.verify(listings.store, listings.verifier).size)
+    thread.join()
+    assert held.verify(listings.store, listings.verifier).size == 30
+    assert sizes
+
+
 def test_nothing_is_added_to_a_log_that_is_not_what_was_signed(listings: Listings) -> None:
     listings.list_(SITE, by="lan")
     head = listed.read_head(listings.store)
@@ -548,7 +689,7 @@ def test_a_copy_takes_over_nothing_that_was_not_signed(listings: Listings, tmp_p
                 return changed if asked == path else listed.file(listings.store, asked)
 
             folder = tmp_path / secrets.token_hex(4)
-            with pytest.raises((CustodyError, FormatError)):
+            with pytest.raises((CustodyError, InputError)):
                 Mirror(folder, fetch).copy(listings.verifier)
             assert not (folder / path).exists()
             assert not (folder / "checkpoint").exists()
@@ -577,6 +718,53 @@ def test_a_full_tile_is_as_long_as_a_full_tile(
     with pytest.raises(CustodyError):
         mirror.verify(tmp_path / "whole", listings.verifier)
     assert Mirror(tmp_path / "whole", partial(listed.file, listings.store)).copy(listings.verifier).files == 1
+
+
+def test_a_copy_is_made_of_a_log_of_which_something_is_redacted_meanwhile(listings: Listings, tmp_path: Path) -> None:
+    listings.list_(SITE, by="lan")
+    listings.remove(SITE.id, by="lan", why="gone")
+    asked: list[str] = []
+
+    def fetch(path: str) -> bytes:
+        asked.append(path)
+        if path.startswith("text/") and asked.count("checkpoint") == 1:
+            listings.redact(0, by="mai", why="a person was named")
+        return listed.file(listings.store, path)
+
+    copied = Mirror(tmp_path / "copy", fetch).copy(listings.verifier)
+    assert copied.checkpoint.size == listed.read_head(listings.store).size == 4
+    assert asked.count("checkpoint") == 2
+    mirror.verify(tmp_path / "copy", listings.verifier)
+
+
+def test_a_copy_of_a_log_that_always_answers_anew_is_given_up(tmp_path: Path) -> None:
+    with machine.store(tmp_path / "one") as one, machine.store(tmp_path / "other") as other:
+        for store, name in ((one, "otp.example"), (other, "critic.example")):
+            log(store).list_(proposal("host", name, site="unclear"), by="lan")
+        notes = iter([listed.checkpoint(one), listed.checkpoint(other)] * 9)
+        asked: list[str] = []
+
+        def fetch(path: str) -> bytes:
+            asked.append(path)
+            if path == "checkpoint":
+                return next(notes).encode()
+            now = one if asked.count("checkpoint") == 1 else other
+            return b"" if path.startswith("text") else listed.file(now, path)
+
+        with pytest.raises(CustodyError):
+            Mirror(tmp_path / "copy", fetch).copy(log(one).verifier)
+        assert asked.count("checkpoint") == 4
+        assert not (tmp_path / "copy/checkpoint").exists()
+
+
+def test_of_a_log_in_which_nothing_was_listed_yet_there_is_no_copy(listings: Listings, tmp_path: Path) -> None:
+    fetch = partial(listed.file, listings.store)
+    with pytest.raises(InputError, match="nothing was listed yet"):
+        Mirror(tmp_path / "copy", fetch).copy(listings.verifier)
+    listings.list_(SITE, by="lan")
+    Mirror(tmp_path / "copy", fetch).copy(listings.verifier)
+    with pytest.raises((CustodyError, FormatError)):
+        Mirror(tmp_path / "copy", lambda _: b"").copy(listings.verifier)
 
 
 def test_a_copy_finds_a_fork(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Outputs of what is listed: nothing that may not be blocked, nothing that has ended, all of it signed; and what looks
 it up offline."""
 
+import errno
 import hashlib
 import json
 import os
@@ -19,7 +20,7 @@ import pytest
 
 from khien import ledger
 from khien.app import machine
-from khien.errors import CustodyError, FormatError, UnavailableError
+from khien.errors import ConflictError, CustodyError, FormatError, UnavailableError
 from khien.listing import within
 from khien.model import Leaf, Listing, Text
 from khien.pipeline import held, listed, outputs
@@ -228,6 +229,64 @@ def test_files_are_written_whole_or_not_at_all(made: Outputs, tmp_path: Path) ->
     assert (folder / "domains.txt").read_bytes() == before
     outputs.write(made.now(), folder)
     assert b"evil2.example" in (folder / "domains.txt").read_bytes()
+
+
+def test_an_older_version_does_not_replace_a_later_one(made: Outputs, tmp_path: Path) -> None:
+    folder, other = tmp_path / "lists", tmp_path / "other"
+    made.listings.list_(listing.proposal("domain", "evil.example"), by="lan")
+    older = made.now()
+    made.listings.list_(listing.proposal("domain", "evil2.example"), by="lan")
+    outputs.write(made.now(), folder)
+    with pytest.raises(ConflictError, match="has version 2, and this is 1"):
+        outputs.write(older, folder)
+    assert b"evil2.example" in (folder / "domains.txt").read_bytes()
+    outputs.write(made.now(), folder)
+    outputs.write(older, other)
+    (folder / MANIFEST).write_bytes(b"no manifest")
+    outputs.write(older, folder)
+
+
+def test_one_process_at_a_time_writes_lists(made: Outputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "lists"
+    made.listings.list_(listing.proposal("domain", "evil.example"), by="lan")
+    older, real, found = made.now(), os.replace, list[type]()
+    made.listings.list_(listing.proposal("domain", "evil2.example"), by="lan")
+    newer = made.now()
+    monkeypatch.setattr(outputs, "_LOOKS", 2)
+
+    def meanwhile(beside: Path, place: Path) -> None:
+        if place.name == MANIFEST:
+            with pytest.raises(UnavailableError, match="another process writes lists there"):
+                outputs.write(newer, folder)
+            found.append(UnavailableError)
+        real(beside, place)
+
+    monkeypatch.setattr(os, "replace", meanwhile)
+    outputs.write(older, folder)
+    assert found
+    manifest = (folder / MANIFEST).read_text()
+    assert all(hashlib.sha256((folder / name).read_bytes()).hexdigest() in manifest for name in NAMES)
+
+
+def test_what_a_killed_process_left_is_taken_away(made: Outputs, tmp_path: Path) -> None:
+    folder = tmp_path / "lists"
+    folder.mkdir()
+    for name in (".manifest.part", ".hosts.txt.part", ".hosts.txt-a1_b2c3d", ".hosts.txt-mine", ".htaccess"):
+        (folder / name).write_text("x")
+    outputs.write(made.now(), folder)
+    assert {each.name for each in folder.iterdir()} == {*NAMES, MANIFEST, ".hosts.txt-mine", ".htaccess"}
+
+
+def test_a_full_disk_is_said_to_be_full(made: Outputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    published = made.now()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UnavailableError, match="cannot be written: No space left on device: make room"):
+        outputs.write(published, tmp_path / "lists")
+    assert list((tmp_path / "lists").iterdir()) == []
 
 
 # Offline: static/offline.js in node, over what was written.

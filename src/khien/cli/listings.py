@@ -104,7 +104,15 @@ def change(
             "until": until if days else None,
         }
         fields = {field: value for field, value in given.items() if value is not None}
-        return _told(lambda: listings.change(id_, by=name, why=why, **fields), reference, language)
+
+        def changed() -> Listing:
+            if listings.takes_two(id_, by=name, **fields):
+                before = one(listings.store, id_).by
+                first = next((each for each in before if _is_officer(listings.store, each, "officer")), before[-1])
+                _expect_officers(listings.store, first, name, least="officer")
+            return listings.change(id_, by=name, why=why, **fields)
+
+        return _told(changed, reference, language)
 
 
 def approve(data: Path | None, protect: Path | None, reference: str, by: str | None, language: str) -> int:
@@ -197,14 +205,20 @@ def _acting(data: Path | None, protect: Path | None, by: str | None) -> Generato
 
 def _expect_officers(store: Store, *names: str, least: Role) -> None:
     """RefusedError: one of those who are to be two people is none that is known here, and how to make them known."""
-    for name, found in zip(names, map(store.load(Officer, *names).get, names), strict=True):
-        if found is not None and not found.left and officers.may(found.role, least):
+    for name in names:
+        if _is_officer(store, name, least):
             continue
         shown_ = printable(name)
         why = f"{shown_} is no officer here with the role {least}, and this takes two people who are known"
         if not any(not each.left for each in officers.every(store)):
             why = f"this takes two people, and no officer is known here, so that two people cannot be shown ({shown_})"
         raise RefusedError(f"{why}: khien officers invite NAME --role {least}, then --by NAME")
+
+
+def _is_officer(store: Store, name: str, least: Role) -> bool:
+    """Whether somebody is known here, has not left, and has this role at least."""
+    found = store.load(Officer, name).get(name)
+    return found is not None and not found.left and officers.may(found.role, least)
 
 
 def _noted(vi: str, en: str) -> Text:

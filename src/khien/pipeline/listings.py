@@ -14,7 +14,7 @@ from khien import canon
 from khien.audit import Act, Audit
 from khien.contracts import Store
 from khien.errors import InputError, ListingError, ObservableError, TransitionError
-from khien.listing import LONGEST, STANDS, Known, judge, key, listing_id, refusal, within
+from khien.listing import LONGEST, STANDS, Known, beside, judge, key, listing_id, owner, refusal, within
 from khien.model import UNBLOCKED, Appeal, Finding, Leaf, Listing, ListingState, Officer, Record, Text
 from khien.names.owners import registrable
 from khien.pipeline.listed import Done, Log, Said, index_of, leaf, leaf_id, public, said
@@ -71,6 +71,7 @@ class Listings:
             at = self.audit.clock()
             ready = self._judged(proposal, by, at)
             ready = _again(ready, self.store.load(Listing, ready.id), at)
+            ready = _beside(ready, _objections(self.store, at))
             what = {"harm": ready.harm, "unit": ready.unit, "value": ready.value}
             if ready.state == "proposed":
                 return [ready, *self.audit.entries(self.store, Act(by, "listing-proposed", ready.id, what))]
@@ -82,7 +83,7 @@ class Listings:
     def judged(self, proposal: Listing, by: str, at: datetime) -> Listing:
         """What would come of a proposal: listed, or proposed while it needs a second person. Nothing is saved."""
         ready = self._judged(proposal, by, at)
-        return _objected(ready, self.store.load(Listing, ready.id), at)
+        return _beside(_objected(ready, self.store.load(Listing, ready.id), at), _objections(self.store, at))
 
     def _judged(self, proposal: Listing, by: str, at: datetime) -> Listing:
         """The same, whatever its place had before."""
@@ -107,24 +108,33 @@ class Listings:
         """Changes what a listing says: site, harm, conduct, reasons, note, evidence, finding, until. Another place is
         another listing. Nothing changes while its owner's objection is open; it takes somebody who had no part in it
         where one person could not list what comes of it, where it blocks from then on, or lasts over a year in all."""
-        if unknown := fields.keys() - _CHANGES:
-            raise InputError(f"a listing changes in {', '.join(sorted(_CHANGES))}, not in {', '.join(sorted(unknown))}")
 
         def decided(listing: Listing, at: datetime) -> Listing:
-            _expect_state(listing, "listed")
-            if listing.until <= at:
-                raise TransitionError(f"{listing.value} was listed until {listing.until:%Y-%m-%d}: list it again")
-            alone = judge(msgspec.structs.replace(listing, **fields, by=(by,)), self.known, at)
-            blocks = alone.site not in UNBLOCKED and not listing.blocks
-            if by in listing.by and (alone.state == "proposed" or blocks or alone.until > listing.since + LONGEST):
-                raise refusal(listing, "needs-two")
-            ready = msgspec.structs.replace(alone, by=tuple(dict.fromkeys((*listing.by, by))))
-            if "finding" in fields and ready.finding and not _tells_of(self.store, ready):
-                raise refusal(listing, "no-finding")
-            return msgspec.structs.replace(ready, state="listed")
+            return self._changed(listing, by, at, fields)[0]
 
         act = Act(by, "listing-changed", id, {"fields": ", ".join(sorted(fields))})
         return self._move(id, decided, "changed", act, why)
+
+    def takes_two(self, id: str, *, by: str, **fields: Any) -> bool:
+        """Whether a change takes somebody who had no part in the listing, which by then is. Errors as of change."""
+        return self._changed(one(self.store, id), by, self.audit.clock(), fields)[1]
+
+    def _changed(self, listing: Listing, by: str, at: datetime, fields: Mapping[str, Any]) -> tuple[Listing, bool]:
+        """What comes of a change, and whether it takes two people."""
+        if unknown := fields.keys() - _CHANGES:
+            raise InputError(f"a listing changes in {', '.join(sorted(_CHANGES))}, not in {', '.join(sorted(unknown))}")
+        _expect_state(listing, "listed")
+        if listing.until <= at:
+            raise TransitionError(f"{listing.value} was listed until {listing.until:%Y-%m-%d}: list it again")
+        alone = judge(msgspec.structs.replace(listing, **fields, by=(by,)), self.known, at)
+        blocks = alone.site not in UNBLOCKED and not listing.blocks
+        two = alone.state == "proposed" or blocks or alone.until > listing.since + LONGEST
+        if two and by in listing.by:
+            raise refusal(listing, "needs-two")
+        ready = msgspec.structs.replace(alone, by=tuple(dict.fromkeys((*listing.by, by))), state="listed")
+        if "finding" in fields and ready.finding and not _tells_of(self.store, ready):
+            raise refusal(listing, "no-finding")
+        return ready, two
 
     def remove(self, id: str, *, by: str, why: str) -> Listing:
         """Takes a listing out, or a proposal back."""
@@ -263,7 +273,8 @@ class Listings:
         stand = {id_ for id_, each in kept.items() if _is_open(each, at)}
         if stand:
             refused["listed-before"] += len(stand)
-        return [_again(each, kept, at) for id_, each in judged.items() if id_ not in stand]
+        objections = _objections(self.store, at)
+        return [_beside(_again(each, kept, at), objections) for id_, each in judged.items() if id_ not in stand]
 
     def _move(self, id: str, decide: Callable[[Listing, datetime], Listing], done: Done, act: Act, why: str) -> Listing:
         """Saves what is decided on a listing as it stands, with its leaf where it was ever listed, and with its act."""
@@ -340,11 +351,39 @@ def _objected(ready: Listing, kept: Mapping[str, Listing], at: datetime) -> List
     """A listing to be; it waits for somebody who had no part in it where the owner objected to the last one of its
     place within REMEMBERED, whatever came of that. kept: by id, what is there."""
     before = kept.get(ready.id)
-    appeal = before and before.appeal
-    if not before or not appeal or (appeal.decided or appeal.at) + REMEMBERED <= at:
+    if not before or not _is_remembered(before, at):
         return ready
+    return msgspec.structs.replace(_waiting(ready, before), appeal=before.appeal)
+
+
+def _objections(store: Store, at: datetime) -> dict[str, list[Listing]]:
+    """Listings to which an owner objects, or objected within REMEMBERED and was not refused, by who owns the host."""
+    found: dict[str, list[Listing]] = {}
+    lost = every(store, Listing, outcome=("removed", "expired"))
+    for each in (*every(store, Listing, state="contested"), *lost):
+        if _is_remembered(each, at):
+            found.setdefault(owner(each.host), []).append(each)
+    return found
+
+
+def _beside(ready: Listing, objections: Mapping[str, Sequence[Listing]]) -> Listing:
+    """A listing to be; it waits where its owner objected to another one of the same site. objections: by owner."""
+    for each in objections.get(owner(ready.host), ()):
+        if each.id != ready.id and beside(ready, each):
+            ready = _waiting(ready, each)
+    return ready
+
+
+def _waiting(ready: Listing, before: Listing) -> Listing:
+    """A listing that waits for somebody who had no part in it, nor in an earlier one."""
     names = tuple(dict.fromkeys((*(name for name in before.by if name not in ready.by), *ready.by)))
-    return msgspec.structs.replace(ready, state="proposed", by=names, appeal=appeal)
+    return msgspec.structs.replace(ready, state="proposed", by=names)
+
+
+def _is_remembered(listing: Listing, at: datetime) -> bool:
+    """Whether its owner objected, or that was decided, within REMEMBERED."""
+    appeal = listing.appeal
+    return appeal is not None and at < (appeal.decided or appeal.at) + REMEMBERED
 
 
 def _is_open(listing: Listing, at: datetime) -> bool:

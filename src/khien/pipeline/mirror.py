@@ -6,7 +6,7 @@ redacted since the last time is fetched anew: a copy forgets, too.
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from khien.pipeline.held import State
 LARGEST = 64 << 20  # bytes of a file of a log
 NOTE = "checkpoint"
 
+_TRIES = 4  # to copy a log of which something is redacted meanwhile
 _LEVELS = range(8)  # of tiles: of the largest log there may be
 
 
@@ -46,13 +47,31 @@ class Mirror:
 
         CustodyError: the log is not signed with the key, does not hold together, or is not what it was when the folder,
         or a checkpoint that was kept elsewhere, was written. What was fetched until then and is right stays.
+        InputError: nothing was listed yet.
         """
+        earlier = [*filter(None, (against, self.kept(NOTE)))]
         note = self.fetch(NOTE)
+        if not note and not earlier:
+            raise InputError("nothing was listed yet: there is no log to copy before the first listing")
+        for left in reversed(range(_TRIES)):
+            try:
+                return self._copied(note, verifier, earlier)
+            except CustodyError:
+                signed_checkpoint(note, verifier, "the checkpoint")
+                earlier.append(note)
+                later = self.fetch(NOTE) if left else note
+                if later == note:  # what was fetched is not what it was signed for
+                    raise
+                note = later
+        raise AssertionError("the last try answers")
+
+    def _copied(self, note: bytes, verifier: str, earlier: Iterable[bytes]) -> Mirrored:
+        """Brings the folder to a note; earlier: those which that is to have grown from."""
         found = signed_checkpoint(note, verifier, "the checkpoint")
         self._copy_tiles(found)
-        for kept in filter(None, (against, self.kept(NOTE))):
-            earlier = signed_checkpoint(kept, verifier, "the checkpoint that was kept")
-            held.expect_grown(earlier, found, self.tiles(found.size))
+        for kept in earlier:
+            before = signed_checkpoint(kept, verifier, "the checkpoint that was kept")
+            held.expect_grown(before, found, self.tiles(found.size))
         self._copy_leaves(found.size)
         self._write(NOTE, note)
         return Mirrored(found, self.files)

@@ -5,18 +5,20 @@ name is held to the log first. Their version is the size of the log, so that wha
 an end that was due too.
 """
 
+import fcntl
 import gzip
 import hashlib
 import io
 import os
-import tempfile
+import re
 from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
+from time import sleep
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -25,11 +27,11 @@ import numpy as np
 
 from khien import ledger
 from khien.breach import fuse
-from khien.errors import UnavailableError
+from khien.errors import ConflictError, UnavailableError
 from khien.formats.blocklist import AdBlock, Edition, Hosts, Json, Plain, Rpz
 from khien.ledger import Checkpoint
 from khien.model import Listing
-from khien.packed import advice
+from khien.packed import refusal
 from khien.pipeline import held, listed
 from khien.pipeline.listings import Listings, ends, standing
 
@@ -47,6 +49,11 @@ _ENCODERS = {
 }
 NAMES = (*_ENCODERS, FILTER, RULES)
 _PACKING = 6  # what gzip takes to be worth its time
+_LOOKS, _GLANCE = 200, 0.05  # how often, and how many seconds apart, a folder that others write is asked for
+_HEAD = re.compile(rb"([^\n]{1,200})\nversion (\d{1,16})\n")  # how a manifest begins: its log, its version
+_LARGEST_HEAD = 300  # octets
+# What is not yet an output: as it is called, and as it was when each process had names of its own.
+_PART = re.compile(rf"\.({'|'.join(map(re.escape, (*NAMES, MANIFEST)))})(\.part|-[a-z0-9_]{{8}})")
 
 
 class Output(NamedTuple):
@@ -165,24 +172,75 @@ def _rules(many: Iterable[Listing], edition: Edition) -> bytes:
 
 def write(published: Published, folder: Path) -> None:
     """Puts all outputs into a folder, each whole or not at all, and none before all are on the disk; the manifest last.
+    One process at a time does; what one left that was killed is taken away.
 
-    UnavailableError: they could not be written, and what was there stays.
+    UnavailableError: they could not be written, and what was there stays. ConflictError: later ones are there.
     """
-    written: list[tuple[str, Path]] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, output in published.files.items():
-            handle, path = tempfile.mkstemp(dir=folder, prefix=f".{name}-")
-            written.append((path, folder / name))
-            with os.fdopen(handle, "wb") as file:
-                file.write(output.body)
-                os.fchmod(file.fileno(), 0o644)  # lists are public
-                file.flush()
-                os.fsync(file.fileno())
-        for path, place in written:
-            os.replace(path, place)
+        with _alone(folder):
+            _expect_later(published, folder)
+            _clear(folder)
+            try:
+                _replace(published, folder)
+            finally:
+                _clear(folder)
     except OSError as error:
-        for path, _ in written:
-            with suppress(OSError):
-                os.unlink(path)
-        raise UnavailableError(f"{folder}: {advice(error)}") from error
+        raise UnavailableError(f"{folder}: cannot be written: {refusal(error)}") from error
+
+
+def _replace(published: Published, folder: Path) -> None:
+    places = [(folder / f".{name}.part", folder / name) for name in published.files]
+    for (beside, _), output in zip(places, published.files.values(), strict=True):
+        with beside.open("xb") as file:
+            file.write(output.body)
+            os.fchmod(file.fileno(), 0o644)  # lists are public
+            file.flush()
+            os.fsync(file.fileno())
+    for beside, place in places:
+        os.replace(beside, place)
+
+
+@contextmanager
+def _alone(folder: Path) -> Generator[None]:
+    """Holds the folder while the block runs. UnavailableError: another process does, and goes on doing so."""
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for left in reversed(range(_LOOKS)):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if not left:
+                    raise UnavailableError(f"{folder}: another process writes lists there: run it again") from error
+                sleep(_GLANCE)
+            except OSError as error:
+                raise UnavailableError(
+                    f"{folder}: cannot be locked ({error.strerror}): name a directory on a disk of this machine"
+                ) from error
+        yield
+    finally:
+        os.close(file)
+
+
+def _expect_later(published: Published, folder: Path) -> None:
+    """ConflictError: the manifest in a folder is of the same log, and of a later version."""
+    try:
+        with (folder / MANIFEST).open("rb") as file:
+            there = _HEAD.match(file.read(_LARGEST_HEAD))
+    except FileNotFoundError:
+        return
+    ours = _HEAD.match(published.files[MANIFEST].body)
+    if there and ours and there[1] == ours[1] and int(there[2]) > int(ours[2]):
+        version = there[2].decode()
+        raise ConflictError(
+            f"{folder} has version {version}, and this is {published.version}: write them again, or elsewhere where the"
+            " log was set back"
+        )
+
+
+def _clear(folder: Path) -> None:
+    """Takes away what was written beside the outputs, and did not replace them."""
+    for each in folder.iterdir():
+        if _PART.fullmatch(each.name):
+            each.unlink()
