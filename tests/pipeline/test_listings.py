@@ -355,6 +355,16 @@ def test_what_stands_beside_an_objection_that_was_refused_or_forgotten_takes_one
     assert listings.judged(late, "lan", after).state == "listed"
 
 
+def test_an_objection_that_came_after_a_proposal_counts_when_it_is_approved(listings: Listings) -> None:
+    made = listings.list_(OBJECTED, by="lan")
+    waits = msgspec.structs.replace(listings.judged(BESIDE[0], "nga", AT), state="proposed")
+    listings.store.save(waits)
+    listings.contest(made.id, how="file", why="it is a shop")
+    with pytest.raises(ListingError, match="needs-two"):
+        listings.approve(waits.id, by="lan")
+    assert listings.approve(waits.id, by="mai").state == "listed"
+
+
 def test_a_domain_that_was_objected_to_is_beside_all_below_it(listings: Listings) -> None:
     made = listings.list_(proposal("domain", "shop-abc.example"), by="lan")
     listings.contest(made.id, how="dns", why="it is a shop")

@@ -93,10 +93,11 @@ class Listings:
         return judge(asked, self.known, at)
 
     def approve(self, id: str, *, by: str) -> Listing:
-        """A second person lists what one proposed."""
+        """A second person lists what one proposed: somebody who had no part in it, nor in what an owner objects to."""
 
         def decided(listing: Listing, at: datetime) -> Listing:
             _expect_state(listing, "proposed")
+            listing = _beside(listing, _objections(self.store, at))
             if by in listing.by:
                 raise refusal(listing, "needs-two")
             until = at + (listing.until - listing.since)
