@@ -314,7 +314,7 @@ BESIDE = [
     proposal("url", "https://shop-abc.example:8443/login"),
 ]
 APART = [
-    proposal("host", "shop-abd.example"),
+    proposal("host", "shop-xyz.example"),
     proposal("host", "shop-abc.weebly.com", site="unclear"),
     proposal("host", "pay.shop-abc.example", site="unclear"),
 ]
