@@ -29,8 +29,10 @@ _DOT = r"(?:\.|\s?[\[(]\s?(?:\.|dot)\s?[\])]\s?)"
 _DISGUISED = re.compile(  # an address that is to escape programs
     rf"(?<![\w.+-])[\w.+-]{{1,64}}\s?[\[(]\s?(?:@|at)\s?[\])]\s?[\w-]{{1,63}}(?:{_DOT}[\w-]{{1,63}}){{1,6}}", re.I
 )
+_FIRST = r"(?<![^\W\d])"  # before a word: digits too may stand there, as a shape may later
 _PASSWORD = re.compile(  # what has a digit or a sign: other words behind a colon may be advice
-    r"(?<!\w)((?:mật khẩu|mat khau|mk|password|passcode|pass|pwd)\s?[:=]\s?)(?=\S{0,64}[\d!@#$%^&*])(?!<)\S{4,}", re.I
+    rf"{_FIRST}((?:mật khẩu|mat khau|mk|password|passcode|pass|pwd)\s?[:=]\s?)(?=\S{{0,64}}[\d!@#$%^&*])(?!<)\S{{4,}}",
+    re.I,
 )
 _USER = re.compile(r"([a-z]+:[/\\]{2,3})([^/\\?#]*)@", re.I)
 _MONEY = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+|[1-9]\d{0,2}(?: \d{3})+")
@@ -39,18 +41,18 @@ _DATE = re.compile(r"\d{1,2}[.-]\d{1,2}[.-](?:19|20)\d\d|(?:19|20)\d\d-\d\d-\d\d
 _BEFORE = 48  # characters before a number in which a word says what it is
 _KEYED = r"[^\d<>\n]{0,20}\Z"
 _SECRET = re.compile(
-    rf"(?<!\w)(?:otp|mã|ma|code|pin|mật khẩu|mat khau|mk|pass|password|passcode|cvv|cvc|verification){_KEYED}", re.I
+    rf"{_FIRST}(?:otp|mã|ma|code|pin|mật khẩu|mat khau|mk|pass|password|passcode|cvv|cvc|verification){_KEYED}", re.I
 )
-_SECRET_FAR = re.compile(r"(?<!\w)(?:otp|mã|code|pin|verification)[^\d<>\n]{0,44}\Z", re.I)  # of six digits
-_LETTERED = re.compile(r"(?<![\w-])[A-Z]-\Z")  # G-482913
+_SECRET_FAR = re.compile(rf"{_FIRST}(?:otp|mã|code|pin|verification)[^\d<>\n]{{0,44}}\Z", re.I)  # of six digits
+_LETTERED = re.compile(rf"{_FIRST}(?<!-)[A-Z]-\Z")  # G-482913
 _SAID = re.compile(r"\s(?:is|là|la)\b[^\d<>\n]{0,20}(?<!\w)(?:otp|mã|ma|code|pin|passcode|password)(?!\w)", re.I)
 _UNIT = re.compile(r"\s?(?:đ|d\b|vn|k\b|tr|usd|[$₫€%])", re.I)
-_NAMED = re.compile(r"(?<!\w)(?:stk|số tài khoản|so tai khoan)[ :.]{0,3}\Z", re.I)
+_NAMED = re.compile(rf"{_FIRST}(?:stk|số tài khoản|so tai khoan)[ :.]{{0,3}}\Z", re.I)
 _ACCOUNT = re.compile(
-    rf"(?<!\w)(?:stk|số tài khoản|so tai khoan|tài khoản|tai khoan|tk|acc|account|acct|iban|số thẻ|so the){_KEYED}",
+    rf"{_FIRST}(?:stk|số tài khoản|so tai khoan|tài khoản|tai khoan|tk|acc|account|acct|iban|số thẻ|so the){_KEYED}",
     re.I,
 )
-_ID = re.compile(rf"(?<!\w)(?:cccd|cmnd|cmt|căn cước|can cuoc|chứng minh|passport|hộ chiếu|ho chieu){_KEYED}", re.I)
+_ID = re.compile(rf"{_FIRST}(?:cccd|cmnd|cmt|căn cước|can cuoc|chứng minh|passport|hộ chiếu|ho chieu){_KEYED}", re.I)
 
 _FAMILY = (
     "Nguy[eễ]n|Tr[aầ]n|L[eê]|Ph[aạ]m|Ho[aà]ng|Hu[yỳ]nh|Phan|V[uũ]|V[oõ]|[DĐ][aặ]ng|B[uù]i|[DĐ][oỗ]|H[oồ]|Ng[oô]|D[uư][oơ]ng|L[yý]"
