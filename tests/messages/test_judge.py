@@ -152,7 +152,10 @@ SURE = (
 
 
 @pytest.mark.parametrize("text", SURE)
-@pytest.mark.parametrize("around", ["{}" + FAMILY, FAMILY + " {}", FAMILY + " {}" + FAMILY, "{}" + FAMILY * 4])
+@pytest.mark.parametrize(
+    "around",
+    [(FAMILY * 20)[:4_500] + ". {}", "{}" + FAMILY, FAMILY + " {}", FAMILY + " {}" + FAMILY, "{}" + FAMILY * 4],
+)
 def test_small_talk_around_hides_nothing(judge: Judge, text: str, around: str) -> None:
     whole = around.format(text)
     found = judged(judge, whole)
@@ -208,6 +211,20 @@ def test_who_shows_pictures_to_all_is_believed(judge: Judge) -> None:
         assert judged(judge, text).score >= LIKELY
     told = "Cảnh báo: kẻ xấu nhắn có ảnh nóng của bạn và doạ gửi cho cả lớp. Đừng chuyển tiền, hãy báo công an."
     assert judged(judge, told).score < LIKELY
+
+
+def test_a_passage_claims_to_be_nobody(judge: Judge) -> None:
+    text = (
+        FAMILY + " Vietcombank gần nhà đông lắm nên con về. Ảnh con để ở https://photos.giadinhminh.vn/a nhé." + FAMILY
+    )
+    found = judged(judge, text)
+    assert "strange-link" not in found.tricks
+    assert found.score < LIKELY
+
+
+def test_dots_within_names_and_numbers_end_no_sentence() -> None:
+    assert "<link>" in plain("xem www.vcb.com.vn.abc.top nhé", {"vi": {}, "en": {}}).words
+    assert plain("5.000.000 7.000.000 9.000.000 đồng", {"vi": {}, "en": {}}).words[:2] == ["<money>", "<money>"]
 
 
 def test_passages_cover_a_long_message() -> None:

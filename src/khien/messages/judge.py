@@ -5,7 +5,7 @@ docs/scams.md says how it comes about and what it cannot do.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from khien.messages.claims import Brands, Claim, from_number
@@ -85,11 +85,8 @@ class Judge:
 
     def judged(self, text: str, sender: str) -> Judged:
         """What a masked message comes to: all of it or one of its passages, so that small talk around hides nothing."""
-        read = self._read(text, sender)
-        judged = [self._judged(text, sender, read, 0)]
-        for at, to in _passages(read):
-            judged.append(self._judged(text[at:to], sender, self._read(text[at:to], sender, _share(text, at, to)), at))
-        return max(judged, key=_score)
+        parts = self._parts(text, sender)
+        return max((self._judged(text[at:to], sender, read, at) for at, to, read in parts), key=_score)
 
     def _judged(self, text: str, sender: str, read: _Read, at: int) -> Judged:
         """What a part of a message comes to that begins at a character."""
@@ -122,16 +119,24 @@ class Judge:
 
     def terms(self, text: str, sender: str) -> list[tuple[set[str], set[str]]]:
         """What holds of a masked message, and then of each of its passages, that may have a weight: signs, words."""
-        whole = self._read(text, sender)
-        parts = (self._read(text[at:to], sender, _share(text, at, to)) for at, to in _passages(whole))
-        return [(terms(met, claim, sender, len(words.words)), spoken(words)) for met, claim, words in (whole, *parts)]
+        parts = self._parts(text, sender)
+        return [(terms(met, claim, sender, len(words.words)), spoken(words)) for _, _, (met, claim, words) in parts]
 
-    def _read(self, text: str, sender: str, share: float = 1) -> _Read:
-        """share: of the steps that a message may take."""
+    def _parts(self, text: str, sender: str) -> Iterator[tuple[int, int, _Read]]:
+        """A message and its passages: where each begins and ends, and what is found there. Whom it claims to be is said
+        at its beginning: what a passage begins with claims nothing."""
+        whole = self._read(text, sender)
+        yield 0, len(text), whole
+        if any(each.sign.id in TELLS and not each.denied for each in whole.met):
+            return  # it tells of scams, and does none
+        for at, to in passages(whole.words):
+            share = min(1.0, 2 * (to - at) / len(text))  # they overlap by half
+            words = self._tricks.plain(text[at:to])
+            yield at, to, _Read([*self._tricks.find(words, share)], whole.claim, words)
+
+    def _read(self, text: str, sender: str) -> _Read:
         words = self._tricks.plain(text)
-        return _Read(
-            [*self._tricks.find(words, share)], self._brands.claim(text, words, self._tricks.plain(sender)), words
-        )
+        return _Read([*self._tricks.find(words)], self._brands.claim(text, words, self._tricks.plain(sender)), words)
 
 
 def terms(met: Iterable[Met], claim: Claim | None, sender: str, length: int) -> set[str]:
@@ -155,18 +160,6 @@ def terms(met: Iterable[Met], claim: Claim | None, sender: str, length: int) -> 
     present |= {f"long-{n}" for n in LENGTHS if length > n}
     present |= {f"ordinary-{n}" for n in (2, 3) if ordinary >= n}
     return present | {f"{one}+{other}" for one, other in PAIRS if one in groups and other in groups}
-
-
-def _passages(read: _Read) -> list[tuple[int, int]]:
-    """The passages that are judged by themselves: none of a message that tells of scams and does none."""
-    if any(each.sign.id in TELLS and not each.denied for each in read.met):
-        return []
-    return [*passages(read.words)]
-
-
-def _share(text: str, at: int, to: int) -> float:
-    """The share of steps of a passage: passages overlap, and all of them may take some times as many as the whole."""
-    return min(1.0, 2 * (to - at) / len(text))
 
 
 def _score(judged: Judged) -> float:

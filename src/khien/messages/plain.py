@@ -12,9 +12,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from khien.messages.links import places
+from khien.messages.question import LONGEST
 from khien.words import SHAPES
 
-LONGEST = 4_000  # characters of a message that are read
 BREAK = "."
 LONG, PASSAGE = 60, 45  # words from which on a message has passages, and of such a one at most
 
@@ -68,7 +68,7 @@ _VIETNAMESE = frozenset(
 
 _FEW = 8  # words of which all may be sentences
 _SCATTERED = 0.5  # share of words with a break behind from which on breaks are no ends of sentences
-_ENDED = re.compile(r"(?<=\w)[.!?;\n…]+(?=\s|\w|\Z)")
+_ENDED = re.compile(r"(?<=\w)(?:[!?;\n…]|\.(?=[\s.]|\Z))+")  # as a break is read: none within a name or a number
 _BRACKETED = re.compile(r"[\[({*](?=[^\W\d_][\])}*][^\W\d_])|(?<=[\[({*][^\W\d_])[\])}*](?=[^\W\d_])")  # [t]ransfer
 _MARKED = 0.5  # share of words with diacritics from which one without any is meant without
 

@@ -15,18 +15,20 @@ FREE = frozenset(  # where anybody may put a site, and the list above does not s
     " ukit.me webador.com webcindario.com webnode.page weebly.com wordpress.com".split()
 )
 
-PLATFORMS = frozenset(  # one name for everybody's pages or short links: what one person puts there is a page
-    "bit.ly bitly.com buff.ly chotot.com cutt.ly dailymotion.com discord.com discord.gg dropbox.com facebook.com fb.com"
-    " fb.me github.com gitlab.com goo.gl heylink.me instagram.com is.gd lazada.vn linkedin.com linktr.ee lnk.bio m.me"
-    " mediafire.com medium.com messenger.com ow.ly pastebin.com pinterest.com rb.gy rebrand.ly reddit.com s.id"
-    " shope.ee shopee.vn shorturl.at soundcloud.com substack.com t.co t.ly t.me telegram.me telegram.org threads.net"
-    " tiktok.com tiny.cc tinyurl.com twitch.tv twitter.com v.gd viber.com vk.com vm.tiktok.com wa.me whatsapp.com"
-    " x.com youtu.be youtube.com zalo.me zaloapp.com".split()
-)
-
 SHORTENERS = frozenset(  # a path below one of these leads on to another site
     "bit.ly bitly.com buff.ly cutt.ly goo.gl is.gd lnkd.in ow.ly rb.gy rebrand.ly s.id shope.ee shorten.asia"
     " shorturl.at t.co t.ly tiny.cc tinyurl.com v.gd".split()
+)
+
+PLATFORMS = (
+    SHORTENERS
+    | frozenset(  # one name for everybody's pages or short links: what one person puts there is a page
+        "chotot.com dailymotion.com discord.com discord.gg dropbox.com facebook.com fb.com fb.me github.com"
+        " gitlab.com heylink.me instagram.com lazada.vn linkedin.com linktr.ee lnk.bio m.me mediafire.com medium.com"
+        " messenger.com pastebin.com pinterest.com reddit.com shopee.vn soundcloud.com substack.com t.me telegram.me"
+        " telegram.org threads.net tiktok.com twitch.tv twitter.com viber.com vk.com vm.tiktok.com wa.me whatsapp.com"
+        " x.com youtu.be youtube.com zalo.me zaloapp.com".split()
+    )
 )
 
 _EXAMPLES = frozenset({"example", "invalid", "test"})
