@@ -29,7 +29,7 @@ LOG = "listings"
 
 _SALT = 32  # bytes
 _PAGE = 4 * tree.TILE  # leaves read at a time
-_SORTED = msgspec.json.Encoder(order="sorted")
+_JSON = msgspec.json.Encoder()
 _HEX = re.compile(r"[0-9a-f]{64}")
 _PATH = re.compile(r"(tile|text)/(?:(\d|entries)/)?((?:x\d{3}/){0,5}\d{3})(?:\.p/([1-9]\d{0,2}))?", re.ASCII)
 
@@ -37,7 +37,7 @@ Done = Literal["listed", "changed", "contested", "kept", "removed", "expired", "
 Tiles = Callable[[int, int], bytes]  # (level, number) -> hashes
 
 
-class Said(Record, frozen=True, kw_only=True):
+class Said(Record, frozen=True, kw_only=True, omit_defaults=True):
     """The text of a leaf: what was done, when, why in plain words, with which listing as it stands since.
 
     listing: without what is about a person: of who decided the roles stand in ``by``, what an owner objects is left
@@ -99,7 +99,7 @@ class Log:
 
 def made(index: int, said: Said, salt: bytes) -> Leaf:
     """The leaf at an index that says something, committed to under a salt of 32 bytes."""
-    text = _SORTED.encode(said)
+    text = _JSON.encode(said)
     return Leaf(
         id=leaf_id(index),
         at=said.at,

@@ -13,7 +13,8 @@ from khien.stores.embedded.disk import Disk
 FILE = "records.sqlite"
 APPLICATION = 0x4B68696E  # "Khin", in the header of the file
 PATIENCE = 10_000  # milliseconds to wait for another process that writes
-_LONGEST = 8192  # pages of 4 KiB that wait to be written to their place: indexes touch the same ones again and again
+_PAGE = 8192  # bytes: of a small page, records of a kilobyte leave a quarter empty
+_LONGEST = 8192  # pages that wait to be written to their place: indexes touch the same ones again and again
 
 # A place is brought forward from where it stands, a migration a transaction; what has shipped is never edited.
 # _place.version counts saves. Times are microseconds since 1970. Of a file: oldest and newest by its first column of
@@ -101,6 +102,7 @@ def opened(disk: Disk, migrations: Sequence[str]) -> apsw.Connection:
     connection = disk.connect(FILE)
     try:
         connection.set_busy_timeout(PATIENCE)
+        connection.pragma("page_size", _PAGE)  # of a new file
         for pragma in ("trusted_schema = OFF", "foreign_keys = ON", "secure_delete = ON", "cache_size = -65536"):
             connection.pragma(*pragma.split(" = "))
         _migrate(connection, migrations, f"{disk}/{FILE}")
