@@ -101,4 +101,4 @@ def test_names_how_a_shape_was_changed(window: str, word: str, change: int) -> N
 )
 def test_short_words_touch_a_boundary(name: str, touches: bool) -> None:
     at = name.index("acb")
-    assert match.touches_boundary(bytes_of(name), at, at + 3, len(name)) == touches
+    assert match.touches_boundary(bytes_of(name), at, at + 3, 0, len(name)) == touches

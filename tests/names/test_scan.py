@@ -230,6 +230,17 @@ def test_any_bytes_are_a_name(small: Program, names: list[bytes]) -> None:
         assert 0 <= numbers[scan.WORD] < len(small.words)
 
 
+@settings(deadline=None, max_examples=30)
+@given(st.lists(HOSTILE, min_size=1, max_size=8), st.integers(search.TOGETHER - 2, 3 * search.TOGETHER))
+def test_what_is_found_in_a_name_is_not_its_neighbours(small: Program, names: list[bytes], count: int) -> None:
+    many = [names[n % len(names)] for n in range(count)]
+    alone = [[numbers[scan.ROW + 1 :] for numbers in found_in(small, [name])] for name in names]
+    together = found_in(small, many)
+    for row in range(count):
+        there = [numbers[scan.ROW + 1 :] for numbers in together if numbers[scan.ROW] == row]
+        assert there == alone[row % len(names)]
+
+
 @pytest.mark.parametrize(
     "part", [b"maubank", b"maubank.", b"\0", b"\xff", b"-", b".", b"xn--", b"*.", "\u1ea1".encode()]
 )

@@ -55,15 +55,15 @@ def test_two_edits_leave_a_piece(candidates: Finder, expected: Finder, n: int, t
 def test_a_word_nobody_changed_has_one_piece(word: str) -> None:
     flat = np.ones((32,) * 4, np.float32)
     tables = words.tables([Word(word, 0, short=True)], flat)
-    assert len({int(entry[4]) for entry in tables.entries}) == 1
-    assert {int(entry[3]) & 0xFF for entry in tables.entries} == {words.SHORT}
+    assert len({int(entry[6]) for entry in tables.entries}) == 1
+    assert {int(entry[5]) & 0xFF for entry in tables.entries} == {words.SHORT}
 
 
 def test_rare_pieces_are_preferred() -> None:
     frequency = np.zeros((32,) * 4, np.float32)
     frequency[1:3, 1:3] = 1e6  # names are full of a and b
     tables = words.tables([Word("abababxyzq", 0, plain=True)], frequency)
-    assert [int(entry[4]) for entry in tables.entries] == [5]  # bxyz
+    assert [int(entry[6]) for entry in tables.entries] == [5]  # bxyz
 
 
 def test_letters_that_look_alike_share_their_pieces() -> None:
@@ -74,9 +74,17 @@ def test_letters_that_look_alike_share_their_pieces() -> None:
 
 def test_a_piece_counts_only_between_its_letters() -> None:
     tables = words.tables([Word("abcefg", 0, plain=True)], np.ones((32,) * 4, np.float32))
-    assert tables.entries[:, :2].tolist() == [[1 << 1, 1 << 7]]  # bcef, between a and g
+    assert tables.entries[:, :4].tolist() == [[-1, 1 << 1, 1 << 7, -1]]  # bcef, between a and g
     found = {name: _pieces_in(name, tables) for name in ("abcefg", "a-bc.efg", "x0abcefgx", "xbcefg", "abcefx", "bcef")}
     assert found == {"abcefg": 1, "a-bc.efg": 1, "x0abcefgx": 1, "xbcefg": 0, "abcefx": 0, "bcef": 0}
+
+
+@pytest.mark.parametrize("word", ["abcefghj", "mainyx", "abdmwz", "abcef"])
+def test_two_places_on_either_side_are_looked_at(word: str) -> None:
+    (entry,) = words.tables([Word(word, 0, plain=True)], np.ones((32,) * 4, np.float32)).entries.tolist()
+    codes = [code for code, _, _ in shape.codes(word)]
+    around = [entry[7] - 2, entry[7] - 1, entry[7] + words.GRAM, entry[7] + words.GRAM + 1]
+    assert entry[:4] == [1 << codes[at] if 0 <= at < len(codes) else words.EVERY for at in around]
 
 
 def test_what_was_edited_may_be_any_letter() -> None:
@@ -88,6 +96,6 @@ def test_what_was_edited_may_be_any_letter() -> None:
 def _pieces_in(name: str, tables: words.Tables) -> int:
     room = search.Room.make()
     row = np.frombuffer(name.encode(), np.uint8)
-    _, n_codes, _ = search.read_ascii(row, 0, len(row), room.text, room.codes, room.letter, shape.CLASSES)
+    _, n_codes, _ = search.read_ascii(row, 0, len(row), room.text, 0, room.codes, 1, shape.CLASSES)
     codes, hits = room.codes.astype(int), room.hits.astype(int)  # what is not compiled overflows in narrow numbers
     return int(search.find_pieces(codes, n_codes, hits, tables.bits, tables.ranks, tables.groups.reshape(-1)))

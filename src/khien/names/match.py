@@ -12,6 +12,7 @@ pieces (words.py), and what is here says exactly what stands around one:
 """
 
 from khien.compiled import inner
+from khien.names.shape import CODE, LETTER
 from khien.names.text import DOT, is_separator
 
 # How a word was changed, from the most to the least telling; a lower rank wins. rank = change * 8 + form
@@ -196,7 +197,7 @@ def strewn(text, since, until, near, word, first, n):
 def two_edits(text, since, until, near, word, first, n, rows):
     """The best window of text[since:until] that is two edits from the word and begins at most two beside near.
 
-    Answers ``form * 4096 + start * 8 + length - n + 2`` or -1; a form says by how much the lengths differ.
+    Answers ``form * 64 + (start - near + 2) * 8 + length - n + 2`` or -1; a form says by how much the lengths differ.
     """
     found = -1
     if not strewn(text, since, until, near, word, first, n):
@@ -208,35 +209,34 @@ def two_edits(text, since, until, near, word, first, n, rows):
                 start + length <= until
                 and text[start] == word[first]
                 and text[start + length - 1] == word[first + n - 1]
-                and (found < 0 or form < found // 4096)
+                and (found < 0 or form < found // 64)
                 and within_two(text, start, length, word, first, n, rows)
             ):
-                found = form * 4096 + start * 8 + length - n + 2
+                found = form * 64 + (start - near + 2) * 8 + length - n + 2
     return found
 
 
 @inner
-def shape_at(text, codes, letter, n_codes, at, shapes, shape_first, n_shape, letters, first, n):
-    """Whether the word's shape stands at codes[at:]; answers ``end << 8 | change``, or -1."""
+def shape_at(text, begin, codes, n_codes, at, shapes, shape_first, n_shape, letters, first, n):
+    """Where in text the word's shape stands whose codes are to begin at codes[at], and how it was changed: (start, end,
+    change), NO_MATCH where it does not stand there. begin: of the name."""
     behind = at + n_shape
     if at < 1 or behind > n_codes:
-        return -1
+        return 0, 0, NO_MATCH
     for i in range(n_shape):
-        if codes[at + i] != shapes[shape_first + i]:
-            return -1
-    start = letter[at]
-    last = letter[behind - 1]
-    if (at > 1 and letter[at - 1] == start) or (behind < n_codes and letter[behind] == last):
-        return -1  # it would begin or end in the middle of m, w or d
-    change = shape_change(text, start, last + 1, letters, first, n)
-    return -1 if change == NO_MATCH else (last + 1) << 8 | change
+        if codes[at + i] & CODE != shapes[shape_first + i]:
+            return 0, 0, NO_MATCH
+    start = codes[at] >> LETTER
+    last = codes[behind - 1] >> LETTER
+    if codes[at - 1] >> LETTER == start or codes[behind] >> LETTER == last:
+        return 0, 0, NO_MATCH  # it would begin or end in the middle of m, w or d
+    start += begin
+    end = begin + last + 1
+    return start, end, shape_change(text, start, end, letters, first, n)
 
 
 @inner
-def touches_boundary(text, start, end, n):
-    """Whether a label's edge, a separator or a digit stands at one side of text[start:end] at least."""
-    if start == 0 or end == n:
-        return True
-    before = text[start - 1]
-    behind = text[end]
-    return before < 97 or behind < 97
+def touches_boundary(text, start, end, begin, behind):
+    """Whether a label's edge, a separator or a digit stands at one side of text[start:end] at least, in the name
+    text[begin:behind]."""
+    return start == begin or end == behind or text[start - 1] < 97 or text[end] < 97

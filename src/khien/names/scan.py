@@ -13,7 +13,17 @@ from khien.names import parts as parts_of
 from khien.names.judge import N_TERMS, label_of, terms, unsupported, weigh
 from khien.names.match import ONE_EDIT
 from khien.names.place import look
-from khien.names.search import FIELDS, MOST_MATCHES, ROOM, TABLES, find_words, read_name
+from khien.names.search import (
+    FIELDS,
+    MOST_MATCHES,
+    ROOM,
+    TABLES,
+    TOGETHER,
+    find_pieces,
+    find_words,
+    read_name,
+    read_names,
+)
 from khien.names.tables import ABSENT, BASIS, find, mix
 from khien.names.text import ALIKE, DOT, MARKED, PLAIN, is_separator
 
@@ -149,7 +159,7 @@ def scan(
     lexicon_marks, lexicon_keys, lexicon_values, n_lexicon, owned_marks, owned_keys, owned_values, n_owned,
     official_marks, official_keys, official_values, n_official,
     owners, commons, families, weights, least, keep_terms,
-    text, kind, codes, place_of, until, letter, hits, points, rows, matches,
+    text, kind, texts, codes, place_of, until, points, begins, rows, matches, hits,
     costs, steps, parts, found, at, x,
     out, scores, kept_terms, capacity, done,
 ):  # fmt: skip
@@ -159,97 +169,102 @@ def scan(
     Answers how many. Near ``capacity`` it stops; done[0] is how many rows were scanned.
     """
     total = 0
-    for each in range(n_rows):
-        n, n_codes, folded = read_name(
-            row, offsets[each], offsets[each + 1], text, kind, place_of, until, codes, letter, points,
-            folds, n_folds, classes,
+    for since in range(0, n_rows, TOGETHER):
+        behind = min(since + TOGETHER, n_rows)
+        n_codes = read_names(
+            row, offsets, since, behind, texts, codes, begins,
+            text, kind, place_of, until, points, folds, n_folds, classes,
         )  # fmt: skip
-        count = find_words(
-            n, n_codes, text, codes, letter, hits, rows, matches,
-            bits, ranks, groups, entries, letters, first, shapes, shape_first,
-        )  # fmt: skip
-        if count == 0:
-            continue
-        if total + MOST_MATCHES > capacity:
-            done[0] = each
-            return total
-        before = total
-        look(
-            text,
-            kind,
-            place_of,
-            until,
-            folded,
-            n,
-            domain_marks,
-            domain_keys,
-            domain_values,
-            n_domains,
-            estate_marks,
-            estate_keys,
-            estate_values,
-            n_estate,
-            at,
-        )
-        for i in range(count):
-            word = matches[FIELDS * i]
-            start = matches[FIELDS * i + 1]
-            end = matches[FIELDS * i + 2]
-            rank = matches[FIELDS * i + 3]
-            owner = owners[word] >> 1
-            others = 0
-            for j in range(count):
-                beside = matches[FIELDS * j + 2] <= start or matches[FIELDS * j + 1] >= end
-                others += (
-                    beside and matches[FIELDS * j + 3] < ONE_EDIT * 8 and owners[matches[FIELDS * j]] >> 1 != owner
-                )
-            official = official_at(text, n, start, owner, official_marks, official_keys, official_values, n_official)
-            terms(
-                text, kind, folded, n, start, end, rank, letters, first[word], first[word + 1] - first[word],
-                owners[word] & 1, commons[2 * word], commons[2 * word + 1], families[word], owner, others, official,
-                lexicon_marks, lexicon_keys, lexicon_values, n_lexicon, owned_marks, owned_keys, owned_values, n_owned,
-                costs, steps, parts, found, at, x,
+        kept = find_pieces(codes, n_codes, hits, bits, ranks, groups)
+        h = 0
+        for each in range(since, behind):
+            count, h = find_words(
+                h, kept, each - since, begins, texts, codes, hits, rows, matches,
+                groups, entries, letters, first, shapes, shape_first,
             )  # fmt: skip
-            score = weigh(x, weights)
-            unclaimed = score - x[judge.CLAIMED] * weights[judge.CLAIMED]  # a claim may lower a finding, never hide it
-            if unclaimed < least or unsupported(x):
+            if count == 0:
                 continue
-            if keep_terms:
-                for j in range(N_TERMS):
-                    kept_terms[N_TERMS * total + j] = x[j]
-            put = WIDTH * total
-            out[put + ROW] = each
-            out[put + WORD] = word
-            out[put + START] = where(start, n, folded, place_of, until)
-            out[put + END] = end_where(end, folded, until)
-            out[put + RANK] = rank
-            out[put + ESTATE] = at[place.ESTATE]
-            out[put + ESTATE_AT] = where(at[place.ESTATE_AT], n, folded, place_of, until)
-            in_popular = start >= at[place.POPULAR_AT]
-            out[put + POPULAR_AT] = where(at[place.POPULAR_AT], n, folded, place_of, until) if in_popular else ABSENT
-            out[put + POPULAR_LIST] = at[place.POPULAR_LIST]
-            out[put + SUFFIX_AT] = where(at[place.SUFFIX], n, folded, place_of, until)
-            out[put + REGISTRABLE_AT] = where(at[place.REGISTRABLE], n, folded, place_of, until)
-            out[put + HOSTING] = at[place.HOSTING]
-            out[put + TOP] = at[place.TOP_FLAGS]
-            out[put + OFFICIAL_END] = end_where(official, folded, until)
-            out[put + SCRIPTS] = scripts(text, kind, folded, n, start, end)
-            out[put + DIGITS] = found[parts_of.DIGITS]
-            out[put + WHOLE] = x[judge.WHOLE] != 0
-            out[put + BENEATH] = x[judge.BENEATH] != 0
-            out[put + CAMPAIGN] = x[judge.CAMPAIGN] > 0.2
-            out[put + N_LURES] = found[parts_of.N_LURES]
-            out[put + OWN_LURES] = found[parts_of.OWN_LURES]
-            label, label_end = label_of(text, n, start, end)
-            out[put + LABEL] = where(label, n, folded, place_of, until)
-            out[put + LABEL + 1] = end_where(label_end, folded, until)
-            out[put + ORDINARY] = where(found[judge.ORDINARY], n, folded, place_of, until)
-            out[put + ORDINARY + 1] = end_where(found[judge.ORDINARY + 1], folded, until)
-            for j in range(0, 6, 2):
-                out[put + LURES + j] = where(found[parts_of.LURES + j], n, folded, place_of, until)
-                out[put + LURES + j + 1] = end_where(found[parts_of.LURES + j + 1], folded, until)
-            scores[total] = score
-            total += 1
-        total = total if keep_terms else settle(out, scores, before, total)
+            if total + MOST_MATCHES > capacity:
+                done[0] = each
+                return total
+            begin = begins[2 * (each - since)]
+            for i in range(count):
+                matches[FIELDS * i + 1] -= begin
+                matches[FIELDS * i + 2] -= begin
+            n, _, folded = read_name(
+                row, offsets[each], offsets[each + 1], text, 0, codes, n_codes + 2,
+                text, kind, place_of, until, points, folds, n_folds, classes,
+            )  # fmt: skip
+            before = total
+            look(
+                text, kind, place_of, until, folded, n, domain_marks, domain_keys, domain_values, n_domains,
+                estate_marks, estate_keys, estate_values, n_estate, at,
+            )  # fmt: skip
+            for i in range(count):
+                word = matches[FIELDS * i]
+                start = matches[FIELDS * i + 1]
+                end = matches[FIELDS * i + 2]
+                rank = matches[FIELDS * i + 3]
+                owner = owners[word] >> 1
+                others = 0
+                for j in range(count):
+                    beside = matches[FIELDS * j + 2] <= start or matches[FIELDS * j + 1] >= end
+                    others += (
+                        beside and matches[FIELDS * j + 3] < ONE_EDIT * 8 and owners[matches[FIELDS * j]] >> 1 != owner
+                    )
+                official = official_at(
+                    text, n, start, owner, official_marks, official_keys, official_values, n_official
+                )
+                terms(
+                    text, kind, folded, n, start, end, rank, letters, first[word], first[word + 1] - first[word],
+                    owners[word] & 1, commons[2 * word], commons[2 * word + 1], families[word], owner, others,
+                    official, lexicon_marks, lexicon_keys, lexicon_values, n_lexicon,
+                    owned_marks, owned_keys, owned_values, n_owned, costs, steps, parts, found, at, x,
+                )  # fmt: skip
+                score = weigh(x, weights)
+                unclaimed = (
+                    score - x[judge.CLAIMED] * weights[judge.CLAIMED]
+                )  # a claim may lower a finding, never hide it
+                if unclaimed < least or unsupported(x):
+                    continue
+                if keep_terms:
+                    for j in range(N_TERMS):
+                        kept_terms[N_TERMS * total + j] = x[j]
+                put = WIDTH * total
+                out[put + ROW] = each
+                out[put + WORD] = word
+                out[put + START] = where(start, n, folded, place_of, until)
+                out[put + END] = end_where(end, folded, until)
+                out[put + RANK] = rank
+                out[put + ESTATE] = at[place.ESTATE]
+                out[put + ESTATE_AT] = where(at[place.ESTATE_AT], n, folded, place_of, until)
+                in_popular = start >= at[place.POPULAR_AT]
+                out[put + POPULAR_AT] = (
+                    where(at[place.POPULAR_AT], n, folded, place_of, until) if in_popular else ABSENT
+                )
+                out[put + POPULAR_LIST] = at[place.POPULAR_LIST]
+                out[put + SUFFIX_AT] = where(at[place.SUFFIX], n, folded, place_of, until)
+                out[put + REGISTRABLE_AT] = where(at[place.REGISTRABLE], n, folded, place_of, until)
+                out[put + HOSTING] = at[place.HOSTING]
+                out[put + TOP] = at[place.TOP_FLAGS]
+                out[put + OFFICIAL_END] = end_where(official, folded, until)
+                out[put + SCRIPTS] = scripts(text, kind, folded, n, start, end)
+                out[put + DIGITS] = found[parts_of.DIGITS]
+                out[put + WHOLE] = x[judge.WHOLE] != 0
+                out[put + BENEATH] = x[judge.BENEATH] != 0
+                out[put + CAMPAIGN] = x[judge.CAMPAIGN] > 0.2
+                out[put + N_LURES] = found[parts_of.N_LURES]
+                out[put + OWN_LURES] = found[parts_of.OWN_LURES]
+                label, label_end = label_of(text, n, start, end)
+                out[put + LABEL] = where(label, n, folded, place_of, until)
+                out[put + LABEL + 1] = end_where(label_end, folded, until)
+                out[put + ORDINARY] = where(found[judge.ORDINARY], n, folded, place_of, until)
+                out[put + ORDINARY + 1] = end_where(found[judge.ORDINARY + 1], folded, until)
+                for j in range(0, 6, 2):
+                    out[put + LURES + j] = where(found[parts_of.LURES + j], n, folded, place_of, until)
+                    out[put + LURES + j + 1] = end_where(found[parts_of.LURES + j + 1], folded, until)
+                scores[total] = score
+                total += 1
+            total = total if keep_terms else settle(out, scores, before, total)
     done[0] = n_rows
     return total

@@ -1,4 +1,4 @@
-"""The search: names in, the places of protected words out. One pass over each name, no allocation.
+"""The search: names in, the places of protected words out. One pass over some names at a time, no allocation.
 
 See match.py for what is looked for and words.py for how. Working room is handed in by the caller (``Room``).
 """
@@ -11,6 +11,7 @@ from khien.compiled import inner, kernel
 from khien.names import shape, words
 from khien.names.match import (
     EXACT,
+    NO_MATCH,
     ONE_EDIT,
     TWO_EDITS,
     edit_forward,
@@ -23,31 +24,40 @@ from khien.names.match import (
 from khien.names.text import DOT, LONGEST, is_separator, prepare
 
 MOST_MATCHES = 48  # words kept in one name; a name of 253 octets has no room for more that tell anything
+GROUP, ENTRY = 5, 8  # numbers of one in words.Tables
+BESIDE = words.BESIDE
+NO_LETTER = 0xFFFF >> shape.LETTER
+BOTH = shape.CODE << shape.SECOND | shape.CODE << shape.FIRST
+LETTER_OF_BOTH = 1 << shape.SECOND + shape.LETTER | 1 << shape.FIRST + shape.LETTER
+TOGETHER = 64  # names read before they are searched: loops that go on are foretold, those of one name end by surprise
 FIELDS = 4  # of a match: word, start, behind the end, rank
 
 
 class Room(NamedTuple):
     """Working room; kernels allocate nothing. Sizes follow text.LONGEST: a letter has at most two codes."""
 
-    text: np.ndarray  # u1: the folded name
+    text: np.ndarray  # u1: a folded name
     kind: np.ndarray  # u1: kinds of its characters
-    codes: np.ndarray  # u1: its shape, from codes[1] on
-    place: np.ndarray  # i4: first character of the input each stands for
+    texts: np.ndarray  # u1: some folded names, one behind the other
+    codes: np.ndarray  # u2: their shapes, see read_ascii
+    place: np.ndarray  # i4: first character of the input each of text stands for
     until: np.ndarray  # i4: the one behind
-    letter: np.ndarray  # i4: the character of the text each code belongs to
-    hits: np.ndarray  # i4: code at which a piece begins << 20 | its key, later its group
     points: np.ndarray  # i4: code points of a label
+    begins: np.ndarray  # i4: of each name, where it begins in texts, and in codes; then where the next would
     rows: np.ndarray  # i4: three rows of an edit table
     matches: np.ndarray  # i4: FIELDS each
+    hits: np.ndarray  # i8: see find_pieces
 
     @classmethod
     def make(cls) -> "Room":
         """A room of one's own: one for each thread."""
-        sizes = [400, 400, 800, 400, 400, 800, 800, 80, 192, FIELDS * MOST_MATCHES]
-        return cls(*(np.zeros(size, np.uint8 if index < 3 else np.int32) for index, size in enumerate(sizes)))
+        kinds = [np.uint8] * 3 + [np.uint16] + [np.int32] * 6 + [np.int64]
+        names = TOGETHER + 1
+        sizes = [400, 400, 400 * names, 800 * names, 400, 400, 80, 2 * names, 192, FIELDS * MOST_MATCHES, 800 * names]
+        return cls(*(np.zeros(size, kind) for size, kind in zip(sizes, kinds, strict=True)))
 
 
-ROOM = ("u1*",) * 3 + ("i4*",) * 7
+ROOM = ("u1*",) * 3 + ("u2*",) + ("i4*",) * 6 + ("i8*",)
 TABLES = ("i4*", "i8*", "i4*", "i4*", "i4*", "u1*", "i4*", "u1*", "i4*")  # shape.CLASSES, words.Tables
 
 
@@ -58,33 +68,69 @@ def is_www(row, start):
 
 
 @inner
-def read_ascii(row, start, end, text, codes, letter, classes):
-    """Reads a name: text, shape, and the letter each code belongs to.
+def read_ascii(row, start, end, text, at, codes, n_codes, classes):
+    """Reads a name: text from text[at] on, shape from codes[n_codes] on.
 
-    Answers (length, behind the last code, whether it needs the longer way: not ASCII, a wildcard, perhaps an A-label).
-    Without branches: what is not wanted is overwritten by the next. Code 0 stands at both ends, which no word has.
+    codes holds the place in the name of the letter a code belongs to, and the code; behind the last stand an END and a
+    code 0, which no word has. Answers (behind the text, behind the shape, whether it needs the longer way: not ASCII, a
+    wildcard, perhaps an A-label). Without branches: what is not wanted is overwritten by the next.
     """
-    n_codes = 1
     odd = 0
     before = 0
     n = end - start
     silent = 4 if n > 8 and row[start + 3] == DOT and is_www(row, start) else 0
     for i in range(silent):
-        text[i] = row[start + i] | 32  # a dot stays one
+        text[at + i] = row[start + i] | 32  # a dot stays one
     for i in range(silent, n):
         found = classes[row[start + i]]
         odd |= found | (found & before) << 1  # "--"
         before = found
-        text[i] = found & 0xFF
-        codes[n_codes] = found >> shape.FIRST & 0xFF
-        codes[n_codes + 1] = found >> shape.SECOND & 0xFF
-        letter[n_codes] = i
-        letter[n_codes + 1] = i
+        text[at + i] = found >> shape.CHARACTER & 0xFF
+        both = (found & BOTH) + i * LETTER_OF_BOTH
+        codes[n_codes] = both & 0xFFFF
+        codes[n_codes + 1] = both >> shape.SECOND
         n_codes += found >> shape.COUNT
-    codes[n_codes] = shape.END
-    codes[n_codes + 1] = 0
-    letter[n_codes] = n
-    return n, n_codes + 1, odd & shape.ODD != 0
+    codes[n_codes] = n << shape.LETTER | shape.END
+    codes[n_codes + 1] = NO_LETTER << shape.LETTER
+    return at + n, n_codes + 2, odd & shape.ODD != 0
+
+
+@inner
+def read_name(row, start, end, into, at, codes, n_codes, text, kind, place, until, points, folds, n_folds, classes):
+    """Reads a name of any form as read_ascii does; answers (behind the text, behind the shape, whether places were
+    written). into: where to; may be text itself."""
+    if end > start and row[end - 1] == DOT:
+        end -= 1
+    if end - start > LONGEST - 8:
+        end = start
+    behind, behind_codes, odd = read_ascii(row, start, end, into, at, codes, n_codes, classes)
+    if odd:
+        n = prepare(row, start, end, text, place, until, kind, points, folds, n_folds)
+        behind, behind_codes, _ = read_ascii(text, 0, n, into, at, codes, n_codes, classes)
+    return behind, behind_codes, odd
+
+
+@inner
+def read_names(
+    row, offsets, first, behind, texts, codes, begins,
+    text, kind, place, until, points, folds, n_folds, classes,
+):  # fmt: skip
+    """Reads some names; answers where the codes end."""
+    at = 0
+    n_codes = 1
+    codes[0] = NO_LETTER << shape.LETTER
+    for each in range(first, behind):
+        begins[2 * (each - first)] = at
+        begins[2 * (each - first) + 1] = n_codes
+        at, n_codes, _ = read_name(
+            row, offsets[each], offsets[each + 1], texts, at, codes, n_codes,
+            text, kind, place, until, points, folds, n_folds, classes,
+        )  # fmt: skip
+    begins[2 * (behind - first)] = at
+    begins[2 * (behind - first) + 1] = n_codes
+    for i in range(BESIDE):
+        codes[n_codes + i] = 0
+    return n_codes
 
 
 @inner
@@ -99,40 +145,39 @@ def group_of(key, bits, ranks):
 
 
 @inner
-def find_pieces(codes, n_codes, hits, bits, ranks, groups):
-    """Where a piece of a word stands between codes that some change of the word leaves beside it; answers how many.
-
-    hits: code at which it begins << 20 | its group. Both loops write each hit and count the ones that are kept: whether
-    the next letter betrays a word no processor foretells, and a branch would cost more than the loop.
-    """
-    n_hits = 0
-    codes_read = 0
-    for i in range(1, n_codes):
-        codes_read = codes_read << 5 | codes[i]  # the oldest fall out at the top
-        key = codes_read & 0xFFFFF
-        hits[n_hits] = (i - 3) << 20 | key
-        n_hits += bits[key >> 6] >> (key & 63) & 1
-    kept = 0
-    for h in range(n_hits):
-        at = hits[h] >> 20
-        group = group_of(hits[h] & 0xFFFFF, bits, ranks)
-        hits[kept] = at << 20 | group
-        kept += groups[3 * group + 1] >> codes[at - 1] & groups[3 * group + 2] >> codes[at + 4] & 1
-    return kept
+def fits_between(beside, at, read):
+    """Whether two codes before a piece and two behind it are among those that may stand there; 0 or 1."""
+    return (
+        beside[at] >> (read >> 35 & 31)
+        & beside[at + 1] >> (read >> 30 & 31)
+        & beside[at + 2] >> (read >> 5 & 31)
+        & beside[at + 3] >> (read & 31)
+        & 1
+    )
 
 
 @inner
-def read_name(row, start, end, text, kind, place, until, codes, letter, points, folds, n_folds, classes):
-    """Reads a name of any form; answers (length, behind the last code, whether places were written)."""
-    if end > start and row[end - 1] == DOT:
-        end -= 1
-    if end - start > LONGEST - 8:
-        return 0, 0, False
-    n, n_codes, odd = read_ascii(row, start, end, text, codes, letter, classes)
-    if odd:
-        n = prepare(row, start, end, text, place, until, kind, points, folds, n_folds)
-        n, n_codes, _ = read_ascii(text, 0, n, text, codes, letter, classes)
-    return n, n_codes, odd
+def find_pieces(codes, n_codes, hits, bits, ranks, groups):
+    """Where a piece of a word stands between codes that some change of the word leaves beside it; answers how many.
+
+    hits: code at which it begins << 40, and below it eight codes of five bits, those of the piece in the middle; later
+    its group in their place. Both loops write each hit and count the ones that are kept: whether the next letter
+    betrays a word no processor foretells, and a branch would cost more than the loop.
+    """
+    n_hits = 0
+    read = 0
+    for i in range(1, n_codes + BESIDE):
+        read = read << 5 | codes[i] & shape.CODE
+        key = read >> 10 & 0xFFFFF
+        hits[n_hits] = (i - 5) << 40 | read & 0xFFFFFFFFFF
+        n_hits += bits[key >> 6] >> (key & 63) & 1
+    kept = 0
+    for h in range(n_hits):
+        read = hits[h]
+        group = group_of(read >> 10 & 0xFFFFF, bits, ranks)
+        hits[kept] = read & ~(0xFFFFF << 10) | group << 10
+        kept += fits_between(groups, GROUP * group + 1, read)
+    return kept
 
 
 @inner
@@ -163,91 +208,110 @@ def too_many_lack(lacking, two):
 
 @inner
 def check_entry(
-    at, n, n_codes, text, codes, letter, rows, matches, count,
+    at, start, end, n_codes, text, codes, rows, matches, count,
     needed, word, checks, offset, code, letters, first, shapes, shape_first,
 ):  # fmt: skip
-    """Does the checks of one entry where its piece stands at codes[at]; answers how many matches there are then."""
-    near = letter[at] - offset  # where the word would begin
+    """Does the checks of one entry where its piece stands at codes[at] of the name text[start:end]; answers how many
+    matches there are then."""
+    here = start + (codes[at] >> shape.LETTER)
+    near = here - offset  # where the word would begin
     begin = first[word]
     length = first[word + 1] - begin
     if checks & words.SHAPE:
-        code_at = at - code
         n_shape = shape_first[word + 1] - shape_first[word]
-        packed = shape_at(
-            text, codes, letter, n_codes, code_at, shapes, shape_first[word], n_shape, letters, begin, length
+        first_at, behind, change = shape_at(
+            text, start, codes, n_codes, at - code, shapes, shape_first[word], n_shape, letters, begin, length
         )
-        if packed >= 0:
-            count = keep_match(matches, count, word, letter[code_at], packed >> 8, (packed & 255) * 8)
-    if checks & words.SHORT and near >= 0 and near + length <= n and same(text, near, letters, begin, length):
-        if touches_boundary(text, near, near + length, n):
+        if change != NO_MATCH:
+            count = keep_match(matches, count, word, first_at, behind, change * 8)
+    if checks & words.SHORT and near >= start and near + length <= end and same(text, near, letters, begin, length):
+        if touches_boundary(text, near, near + length, start, end):
             count = keep_match(matches, count, word, near, near + length, EXACT * 8)
     if checks & (words.ONE | words.TWO):
+        tail = start + (codes[at + 3] >> shape.LETTER)
         count = check_edits(
-            at, n, text, letter, rows, matches, count, needed, word, checks, offset, near, letters, begin, length
+            here,
+            tail,
+            start,
+            end,
+            text,
+            rows,
+            matches,
+            count,
+            needed,
+            word,
+            checks,
+            offset,
+            near,
+            letters,
+            begin,
+            length,
         )
     return count
 
 
 @inner
 def check_edits(
-    at, n, text, letter, rows, matches, count, needed, word, checks, offset, near, letters, begin, length
+    here, tail, start, end, text, rows, matches, count, needed, word, checks, offset, near, letters, begin, length
 ):  # fmt: skip
     """The same for edits, which keep to the stretch between separators in which the piece ends."""
-    here = letter[at]
-    since = letter[at + 3]
-    until = since
+    since = tail
+    until = tail
     present = 0
-    while since > max(near - 2, 0) and not is_separator(text[since - 1]):
+    while since > max(near - 2, start) and not is_separator(text[since - 1]):
         since -= 1
         present |= 1 << (text[since] & 31)
     if here < since:
         return count
-    while until < min(near + length + 4, n) and not is_separator(text[until]):
+    while until < min(near + length + 4, end) and not is_separator(text[until]):
         present |= 1 << (text[until] & 31)
         until += 1
     if too_many_lack(needed & ~present, checks & words.TWO):
         return count
     intact = checks & words.INTACT
     if checks & words.ONE and (not intact or fits_beside(text, here, since, until, letters, begin, offset, length)):
-        for start in range(max(since, near - 1), near + 2):
-            found = edit_forward(text, start, until, letters, begin, length)
+        for first in range(max(since, near - 1), near + 2):
+            found = edit_forward(text, first, until, letters, begin, length)
             if found >= 0:
-                end = start + length + found % 4 - 1
-                count = keep_match(matches, count, word, start, end, ONE_EDIT * 8 + found // 4)
+                behind = first + length + found % 4 - 1
+                count = keep_match(matches, count, word, first, behind, ONE_EDIT * 8 + found // 4)
     if checks & words.TWO and (not intact or same(text, here, letters, begin + offset, 4)):
         found = two_edits(text, since, until, near, letters, begin, length, rows)
         if found >= 0:
-            start = found % 4096 // 8
-            end = start + length + found % 8 - 2
-            count = keep_match(matches, count, word, start, end, TWO_EDITS * 8 + found // 4096)
+            first = near - 2 + found % 64 // 8
+            behind = first + length + found % 8 - 2
+            count = keep_match(matches, count, word, first, behind, TWO_EDITS * 8 + found // 64)
     return count
 
 
 @inner
 def find_words(
-    n, n_codes, text, codes, letter, hits, rows, matches,
-    bits, ranks, groups, entries, letters, first, shapes, shape_first,
+    h, kept, name, begins, texts, codes, hits, rows, matches,
+    groups, entries, letters, first, shapes, shape_first,
 ):  # fmt: skip
-    """All words in text[:n], each at its best place; answers how many."""
+    """All words in a name of those read, each at its best place in texts; answers how many, and the next name's first
+    hit. h: this name's."""
     count = 0
-    for h in range(find_pieces(codes, n_codes, hits, bits, ranks, groups)):
-        at = hits[h] >> 20
-        group = 3 * (hits[h] & 0xFFFFF)
-        for entry in range(6 * groups[group], 6 * groups[group + 3], 6):
-            if entries[entry] >> codes[at - 1] & entries[entry + 1] >> codes[at + 4] & 1:
+    begin, end, n_codes = begins[2 * name], begins[2 * name + 2], begins[2 * name + 3]
+    while h < kept and hits[h] >> 40 < n_codes:
+        read = hits[h]
+        group = GROUP * (read >> 10 & 0xFFFFF)
+        for entry in range(ENTRY * groups[group], ENTRY * groups[group + GROUP], ENTRY):
+            if fits_between(entries, entry, read):
                 count = check_entry(
-                    at, n, n_codes, text, codes, letter, rows, matches, count,
-                    entries[entry + 2], entries[entry + 3] >> 8, entries[entry + 3] & 0xFF, entries[entry + 4],
-                    entries[entry + 5], letters, first, shapes, shape_first,
+                    read >> 40, begin, end, n_codes, texts, codes, rows, matches, count,
+                    entries[entry + 4], entries[entry + 5] >> 8, entries[entry + 5] & 0xFF, entries[entry + 6],
+                    entries[entry + 7], letters, first, shapes, shape_first,
                 )  # fmt: skip
-    return count
+        h += 1
+    return count, h
 
 
 @kernel("i8", "i8", "i4*", "u1*", "i8*", "i8", *TABLES, *ROOM, "i4*", "i8")
 def candidates(
     n_rows, offsets, row, folds, n_folds,
     classes, bits, ranks, groups, entries, letters, first, shapes, shape_first,
-    text, kind, codes, place, until, letter, hits, points, rows, matches,
+    text, kind, texts, codes, place, until, points, begins, rows, matches, hits,
     found, capacity,
 ):  # fmt: skip
     """Only the matches, unjudged: rows of found are (row, word, start, behind the end, rank) in the folded text.
@@ -255,22 +319,29 @@ def candidates(
     Answers how many rows of found there are; at ``capacity`` it stops.
     """
     total = 0
-    for each in range(n_rows):
-        n, n_codes, _ = read_name(
-            row, offsets[each], offsets[each + 1], text, kind, place, until, codes, letter, points,
-            folds, n_folds, classes,
+    for since in range(0, n_rows, TOGETHER):
+        behind = min(since + TOGETHER, n_rows)
+        n_codes = read_names(
+            row, offsets, since, behind, texts, codes, begins,
+            text, kind, place, until, points, folds, n_folds, classes,
         )  # fmt: skip
-        count = find_words(
-            n, n_codes, text, codes, letter, hits, rows, matches,
-            bits, ranks, groups, entries, letters, first, shapes, shape_first,
-        )  # fmt: skip
-        for i in range(count):
-            if total == capacity:
-                return total
-            found[5 * total] = each
-            for j in range(FIELDS):
-                found[5 * total + 1 + j] = matches[FIELDS * i + j]
-            total += 1
+        kept = find_pieces(codes, n_codes, hits, bits, ranks, groups)
+        h = 0
+        for each in range(since, behind):
+            count, h = find_words(
+                h, kept, each - since, begins, texts, codes, hits, rows, matches,
+                groups, entries, letters, first, shapes, shape_first,
+            )  # fmt: skip
+            begin = begins[2 * (each - since)]
+            for i in range(count):
+                if total == capacity:
+                    return total
+                found[5 * total] = each
+                found[5 * total + 1] = matches[FIELDS * i]
+                found[5 * total + 2] = matches[FIELDS * i + 1] - begin
+                found[5 * total + 3] = matches[FIELDS * i + 2] - begin
+                found[5 * total + 4] = matches[FIELDS * i + 3]
+                total += 1
     return total
 
 
@@ -290,11 +361,11 @@ def count_keys(row, length, classes, counts):
             over = True
         elif not over:
             found = classes[row[i]]
-            code = found >> shape.FIRST & 0xFF
+            code = found >> shape.FIRST & shape.CODE
             if code:
                 key = (key << 5 | code) & 0xFFFFF
                 counts[key] += 1
-                code = found >> shape.SECOND & 0xFF
+                code = found >> shape.SECOND & shape.CODE
                 if code:
                     key = (key << 5 | code) & 0xFFFFF
                     counts[key] += 1

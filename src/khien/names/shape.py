@@ -30,24 +30,25 @@ def _code(letter: str) -> int:
     return ord(letter) - 96
 
 
-FIRST, SECOND, COUNT = 8, 16, 26  # where in a class: shifts of the codes and of how many there are
+CODE, LETTER = 31, 5  # bits of a code; where it stands beside one, the shift of the place of its letter in the name
+FIRST, CHARACTER, SECOND, COUNT = 0, 5, 16, 26  # where in a class: shifts of the codes, the character, how many codes
 SEPARATOR, ODD = 1 << 24, 1 << 25  # and bits; what two separators in a row have in common, doubled, is odd
 
 
 def _classes() -> np.ndarray:
-    classes = np.full(256, ord("~") | OTHER << FIRST | ODD, np.int32)
+    classes = np.full(256, ord("~") << CHARACTER | OTHER << FIRST | ODD, np.int32)
     for byte in range(33, 127):
         character = chr(byte).lower()
         shape = _PAIRS.get(character, _CLASSES.get(character, character))
         if character in ".-_":
-            classes[byte] = ord(character) | SEPARATOR
+            classes[byte] = ord(character) << CHARACTER | SEPARATOR
         elif character.isalnum():
-            classes[byte] = ord(character) | sum(
+            classes[byte] = ord(character) << CHARACTER | sum(
                 _code(c) << shift for c, shift in zip(shape, (FIRST, SECOND), strict=False)
             )
         elif character != "*":  # a wildcard at the beginning is not part of the name
-            classes[byte] = ord(character) | OTHER << FIRST
-    count = (classes >> FIRST & 0xFF != 0) * 1 + (classes >> SECOND & 0xFF != 0)
+            classes[byte] = ord(character) << CHARACTER | OTHER << FIRST
+    count = (classes >> FIRST & CODE != 0) * 1 + (classes >> SECOND & CODE != 0)
     return classes | count.astype(np.int32) << COUNT
 
 
@@ -58,7 +59,7 @@ def codes(word: str) -> list[tuple[int, int, bool]]:
     """The shape of a folded word: (code, index of the letter it belongs to, whether it is that letter's first)."""
     shape = []
     for index, letter in enumerate(word.encode()):
-        both = (int(CLASSES[letter]) >> shift & 0xFF for shift in (FIRST, SECOND))
+        both = (int(CLASSES[letter]) >> shift & CODE for shift in (FIRST, SECOND))
         shape += [(code, index, first) for code, first in zip(both, (True, False), strict=True) if code]
     return shape
 

@@ -6,11 +6,12 @@ greedy weighted set cover picks pieces until each change leaves one, the rarer i
 four codes of shape space (shape.py), so letters that look alike and separators between letters change nothing about it.
 
 What is picked is more than a piece, a *site*: the piece and the places before and behind it. A change that leaves the
-piece leaves certain letters beside it too, and where others stand, the piece means nothing.
+piece leaves certain letters beside it too, two on either side, and where others stand, the piece means nothing.
 """
 
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from typing import NamedTuple
 
 import numpy as np
@@ -23,8 +24,13 @@ SHORTEST, LONGEST = 3, 48  # letters of a word
 GRAM = 4
 ANY = -1  # a place of a changed word that may hold any letter
 EVERY = -1  # bits of codes: any may stand there, or none
+BESIDE = 2  # places on either side of a piece that are looked at
 LOOK = 4  # how much dearer a look at the words behind a piece is than one at the letters beside it; 2 to 6 do as well
 OPEN = 31  # the same as a code, while costs are weighed
+
+
+Places = tuple[int, ...]  # of letters in a word
+Bits = tuple[int, ...]  # codes as bits, for each place beside a piece
 
 
 class Word(NamedTuple):
@@ -44,9 +50,9 @@ class Tables(NamedTuple):
 
     bits: np.ndarray  # i8[16384]: which of the 2**20 keys are pieces
     ranks: np.ndarray  # i4[16384]: how many bits are set before
-    groups: np.ndarray  # i4[groups + 1, 3]: first entry; codes that may stand before the piece, and behind it (bits)
-    # i4[n, 6]: codes before and behind (bits), letters that must be near (bits), word << 8 | checks, place of the piece
-    # in the word, index of its first code there or -1
+    groups: np.ndarray  # i4[groups + 1, 5]: first entry; codes (bits) as below
+    # i4[n, 8]: codes (bits) that may stand two before the piece, before it, behind it, two behind it; letters that must
+    # be near (bits), word << 8 | checks, place of the piece in the word, index of its first code there or -1
     entries: np.ndarray
     letters: np.ndarray  # u1: all words
     first: np.ndarray  # i4[words + 1]
@@ -59,9 +65,9 @@ def tables(words: Sequence[Word], frequency: np.ndarray) -> Tables:
     rarity = Rarity.of(frequency)
     found: dict[int, dict[tuple[int, int, int], list[int]]] = {}
     for number, word in enumerate(words):
-        for key, checks, letter, code, (before, behind) in _pieces(word, rarity):
-            entry = found.setdefault(key, {}).setdefault((number, letter, code), [0, 0, 0])
-            for index, bits in enumerate((before, behind, checks)):
+        for key, checks, letter, code, beside in _pieces(word, rarity):
+            entry = found.setdefault(key, {}).setdefault((number, letter, code), [0] * (2 * BESIDE + 1))
+            for index, bits in enumerate((*beside, checks)):
                 entry[index] |= bits
     bits = np.zeros(1 << 14, np.uint64)
     for key in found:
@@ -69,16 +75,16 @@ def tables(words: Sequence[Word], frequency: np.ndarray) -> Tables:
     groups = [found[key] for key in sorted(found)]
     masks = [_mask(word.text) for word in words]
     entries = [
-        (before, behind, masks[number], number << 8 | checks, letter, code)
+        (*beside, masks[number], number << 8 | checks, letter, code)
         for group in groups
-        for (number, letter, code), (before, behind, checks) in group.items()
+        for (number, letter, code), (*beside, checks) in group.items()
     ]
     shapes = [bytes(code for code, _, _ in shape.codes(word.text)) for word in words]
     return Tables(
         bits=bits.view(np.int64),
         ranks=_offsets([int(word).bit_count() for word in bits])[:-1],
-        groups=np.array([*_summaries(groups), (len(entries), 0, 0)], np.int32),
-        entries=np.array(entries, np.int32).reshape(-1, 6),
+        groups=np.array([*_summaries(groups), (len(entries), *(0,) * 2 * BESIDE)], np.int32),
+        entries=np.array(entries, np.int32).reshape(-1, 2 * BESIDE + 4),
         letters=np.frombuffer("".join(word.text for word in words).encode() + b"\0", np.uint8),
         first=_offsets([len(word.text) for word in words]),
         shapes=np.frombuffer(b"".join(shapes) + b"\0", np.uint8),
@@ -90,15 +96,12 @@ def _offsets(lengths: list[int]) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
 
 
-def _summaries(groups: list[dict[tuple[int, int, int], list[int]]]) -> Iterator[tuple[int, int, int]]:
+def _summaries(groups: list[dict[tuple[int, int, int], list[int]]]) -> Iterator[tuple[int, ...]]:
     """A group's first entry, and what may stand beside the piece of any."""
     first = 0
     for group in groups:
-        before = behind = 0
-        for one, other, _ in group.values():
-            before |= one
-            behind |= other
-        yield first, before, behind
+        *beside, _ = (reduce(or_, bits) for bits in zip(*group.values(), strict=True))
+        yield first, *beside
         first += len(group)
 
 
@@ -128,7 +131,7 @@ class Rarity(NamedTuple):
         The second is what it would be if a letter depended on the three beside it only.
         """
         bytes_ = np.frombuffer(word.encode() + b"\0", np.uint8)
-        both = np.stack([shape.CLASSES[bytes_] >> shift & 0xFF for shift in (shape.FIRST, shape.SECOND)], axis=1)
+        both = np.stack([shape.CLASSES[bytes_] >> shift & shape.CODE for shift in (shape.FIRST, shape.SECOND)], axis=1)
         both[-1] = OPEN, 0  # where ANY points
         codes = both[sites[:, 1:]].reshape(len(sites), 2 * GRAM + 2)
         codes = np.take_along_axis(codes, np.argsort(codes == 0, axis=1, kind="stable"), axis=1)
@@ -140,28 +143,33 @@ class Rarity(NamedTuple):
         return met, met * fits_before * fits_behind
 
 
-def _pieces(word: Word, rarity: Rarity) -> Iterator[tuple[int, int, int, int, tuple[int, int]]]:
+def _pieces(word: Word, rarity: Rarity) -> Iterator[tuple[int, int, int, int, Bits]]:
     """(key, checks, place in the word of the piece's first letter, index of its first code or -1, codes beside it)."""
     n = len(word.text)
     if word.short or n == GRAM or word.plain:
-        before, *places, behind = _rarest(word.text, rarity)
+        places, beside = _parted(_rarest(word.text, rarity))
         code = len(shape.codes(word.text[: places[0]]))
-        for key, beside in _keys(word.text, places, {(before, behind)}):
-            yield key, SHORT if word.short else SHAPE, places[0], code, beside
+        for key, bits in _keys(word.text, places, {beside}):
+            yield key, SHORT if word.short else SHAPE, places[0], code, bits
         return
     for places, (checks, around) in _cover(word.text, rarity).items():
         at = next(i for i, place in enumerate(places) if place != ANY)
         intact = ANY not in places and places == tuple(range(places[0], places[0] + GRAM))
         code = len(shape.codes(word.text[: places[0]])) if intact else -1
-        for key, beside in _keys(word.text, places, around):
-            yield key, checks | INTACT * intact, places[at] - at, code, beside
+        for key, bits in _keys(word.text, places, around):
+            yield key, checks | INTACT * intact, places[at] - at, code, bits
 
 
-def _rarest(word: str, rarity: Rarity) -> tuple[int, ...]:
+def _rarest(word: str, rarity: Rarity) -> Places:
     """The rarest site of a word that nobody changed; of three letters, the one with an open place behind."""
     n = len(word)
     sites = list(_sites((*range(n), *(ANY,) * (GRAM - n))))
-    return sites[int(np.argmin(_price(*rarity.costs(word, np.array(sites)))))]
+    return sites[int(np.argmin(_price(*rarity.costs(word, np.array(sites)[:, BESIDE - 1 : 1 - BESIDE]))))]
+
+
+def _parted(site: Places) -> tuple[Places, Places]:
+    """The piece of a site, and the places beside it."""
+    return site[BESIDE:-BESIDE], site[:BESIDE] + site[-BESIDE:]
 
 
 def _price(met: np.ndarray, fitting: np.ndarray) -> np.ndarray:
@@ -169,31 +177,50 @@ def _price(met: np.ndarray, fitting: np.ndarray) -> np.ndarray:
     return met + LOOK * fitting
 
 
-def _keys(word: str, places: Sequence[int], around: set[tuple[int, int]]) -> Iterator[tuple[int, tuple[int, int]]]:
+def _keys(word: str, places: Places, around: set[Places]) -> Iterator[tuple[int, Bits]]:
     """The keys of a piece, one, or one for each code a place for any letter may hold; with each, the codes (bits) that
-    may stand before and behind it. around: the places that do.
+    may stand beside it. around: the places that do.
     """
-
-    def codes_of(place: int) -> list[int]:
-        return [code for code, _, _ in shape.codes(word[place])]
-
-    before = behind = 0
-    for one, other in around:
-        before |= EVERY if one == ANY else 1 << codes_of(one)[-1]
-        behind |= EVERY if other == ANY else 1 << codes_of(other)[0]
+    beside = [
+        (*_reach(word, before, two, -1)[::-1], *_reach(word, behind, far, 1)) for two, before, behind, far in around
+    ]
+    two, before, behind, far = (reduce(or_, bits) for bits in zip(*beside, strict=True))
     options = shape.ANY_LETTER if ANY in places else [[]]
     for option in options:
         codes: list[int] = []
         for place in places:
-            codes += option if place == ANY else codes_of(place)
-        yield shape.key(codes[:GRAM]), (before, 1 << codes[GRAM] if len(codes) > GRAM else behind)
+            codes += option if place == ANY else _codes(word[place])
+        over = [1 << code for code in codes[GRAM:]]
+        yield shape.key(codes[:GRAM]), (two, before, *(*over, behind, far)[:BESIDE])
+
+
+def _reach(word: str, near: int, far: int, way: int) -> tuple[int, int]:
+    """The codes (bits) that may stand one and two codes from a piece where these places do; way: behind it, or -1.
+
+    A letter of two codes fills both. What is at ANY may be such a letter; beyond the word, both places are ANY.
+    """
+    if near == ANY:
+        return EVERY, EVERY if far == ANY else _SECONDS[way] | 1 << _codes(word[far])[::way][0]
+    one, *rest = _codes(word[near])[::way]
+    return 1 << one, 1 << rest[0] if rest else EVERY if far == ANY else 1 << _codes(word[far])[::way][0]
+
+
+def _codes(letter: str) -> list[int]:
+    return [code for code, _, _ in shape.codes(letter)]
+
+
+_SECONDS = {  # the codes (bits) that a letter of two has away from where it is met
+    way: reduce(or_, (1 << codes[::way][1] for codes in shape.ANY_LETTER if len(codes) > 1)) for way in (1, -1)
+}
 
 
 class Changes(NamedTuple):
     """What may become of a word of one length."""
 
-    sites: np.ndarray  # i8[s, 6]: all sites left by any change
+    sites: np.ndarray  # i8[s, 6]: all sites left by any change, with one place on either side
     left: np.ndarray  # i8[c, w]: those each change leaves; filled up with s
+    wide: np.ndarray  # i8[c, w]: the same sites with all places that are looked at
+    parted: list[tuple[Places, Places]]  # each of these: the piece, the places beside it
 
 
 @cache
@@ -205,24 +232,28 @@ def _changes(n: int, edits: int) -> Changes:
     else:  # the first and the last letter of a window stay what they were (match.two_edits)
         inner = _changed(tuple(range(n)), 1)
         texts = sorted({each for text in inner for each in _changed(text, 1)})
-    sites: dict[tuple[int, ...], int] = {}
-    numbers = [[sites.setdefault(site, len(sites)) for site in _sites(text)] for text in texts]
-    most = max(map(len, numbers))
-    left = [row + [len(sites)] * (most - len(row)) for row in numbers]
-    return Changes(np.array(list(sites)), np.array(left))
+    wide: dict[Places, int] = {}
+    sites: dict[Places, int] = {}
+    rows = [[wide.setdefault(site, len(wide)) for site in _sites(text)] for text in texts]
+    narrow = [sites.setdefault(site[BESIDE - 1 : 1 - BESIDE], len(sites)) for site in wide]
+    filled = np.full((len(rows), max(map(len, rows))), len(wide))
+    for row, numbers in zip(filled, rows, strict=True):
+        row[: len(numbers)] = numbers
+    left = np.array([*narrow, len(sites)])[filled]
+    return Changes(np.array(list(sites)), left, filled, [_parted(site) for site in wide])
 
 
-def _sites(text: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+def _sites(text: Places) -> Iterator[Places]:
     """The pieces of a changed word with at most one open place, each between the places before it and behind it;
     beyond the word may be any letter, or none.
     """
-    around = (ANY, *text, ANY)
+    around = (*(ANY,) * BESIDE, *text, *(ANY,) * BESIDE)
     for at in range(len(text) - GRAM + 1):
         if text[at : at + GRAM].count(ANY) <= 1:
-            yield around[at : at + GRAM + 2]
+            yield around[at : at + GRAM + 2 * BESIDE]
 
 
-def _changed(text: tuple[int, ...], kept: int) -> set[tuple[int, ...]]:
+def _changed(text: Places, kept: int) -> set[Places]:
     """Every result of one edit, by places, that leaves so many letters at both ends."""
     end = len(text) - kept
     return {
@@ -233,17 +264,17 @@ def _changed(text: tuple[int, ...], kept: int) -> set[tuple[int, ...]]:
     }
 
 
-def _cover(word: str, rarity: Rarity) -> dict[tuple[int, ...], tuple[int, set[tuple[int, int]]]]:
-    """Pieces such that every change of the word leaves one of them, with what to check at each, and the places before
-    and behind it wherever it is the one counted on.
+def _cover(word: str, rarity: Rarity) -> dict[Places, tuple[int, set[Places]]]:
+    """Pieces such that every change of the word leaves one of them, with what to check at each, and the places beside
+    it wherever it is the one counted on.
     """
     n = len(word)
-    before, *places, behind = _rarest(word, rarity)
-    chosen = {tuple(places): (SHAPE, {(before, behind)})}
+    places, beside = _parted(_rarest(word, rarity))
+    chosen = {places: (SHAPE, {beside})}
     for checks, least, edits in ((ONE, match.ONE_LEAST, 1), (TWO, match.TWO_LEAST, 2)):
         if n < least:
             continue
-        sites, left = _changes(n, edits)
+        sites, left, wide, parted = _changes(n, edits)
         met, fitting = rarity.costs(word, sites)
         price = _price(met, fitting)
         for piece in chosen:
@@ -252,17 +283,19 @@ def _cover(word: str, rarity: Rarity) -> dict[tuple[int, ...], tuple[int, set[tu
         todo = np.ones(len(left), bool)
         while todo.any():
             best = int(np.argmax(hits[:-1] / price))
-            counted = todo & (left == best).any(axis=1)
+            there = left == best
+            counted = todo & there.any(axis=1)
             hits -= np.bincount(left[counted].ravel(), minlength=len(sites) + 1)
             todo &= ~counted
-            before, *places, behind = (int(place) for place in sites[best])
-            known, around = chosen.get(tuple(places), (0, set()))
-            chosen[tuple(places)] = known | checks, around | {(before, behind)}
-            _paid(tuple(places), sites, price, fitting)
+            found = [parted[each] for each in np.unique(wide[there & counted[:, None]])]
+            places, _ = found[0]
+            known, around = chosen.get(places, (0, set()))
+            chosen[places] = known | checks, around | {beside for _, beside in found}
+            _paid(places, sites, price, fitting)
     return chosen
 
 
-def _paid(piece: tuple[int, ...], sites: np.ndarray, price: np.ndarray, fitting: np.ndarray) -> None:
+def _paid(piece: Places, sites: np.ndarray, price: np.ndarray, fitting: np.ndarray) -> None:
     """Lowers the price of other sites of a piece that was taken: it is met whether they are taken or not."""
     same = (sites[:, 1:-1] == piece).all(axis=1)
     price[same] = _price(np.zeros(1), fitting[same])
