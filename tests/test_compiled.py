@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from khien.compiled import Kernel, cache_directory, inner, kernel, warm
+from khien.compiled import Instruction, Kernel, cache_directory, inner, kernel, warm, where
 from khien.errors import ContractError
 
 
@@ -53,6 +53,41 @@ def test_a_kernel_is_the_function_it_is_made_of(values: list[int]) -> None:
     native, plain = np.zeros(20), np.zeros(20)
     assert total(len(values), np.array(values, np.int32), native) == total.plain(len(values), values, plain)
     assert native.tolist() == plain.tolist()
+
+
+DEPOSIT = Instruction("llvm.x86.bmi.pdep.64", "bmi2")
+
+
+@inner
+def lowest(number):
+    return -number
+
+
+@where(DEPOSIT, instead_of=lowest)
+def lowest_deposited(number):
+    return DEPOSIT(1, number)
+
+
+@kernel("i8", "i8")
+def lowest_bit(number):
+    """The lowest bit that is set; without the instruction something else, so that they can be told apart."""
+    return lowest(number)
+
+
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.usefixtures("empty")
+def test_an_instruction_is_used_where_it_is(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if there and not DEPOSIT.there():
+        pytest.skip("this processor does not have it")
+    monkeypatch.setattr(Instruction, "there", lambda _: there)
+    made = Kernel(lowest_bit.plain, lowest_bit.answer, lowest_bit.arguments)
+    assert [made(number) for number in (0, 1, 12, 1 << 62)] == ([0, 1, 4, 1 << 62] if there else [0, -1, -12, -1 << 62])
+    assert made.plain(12) == -12
+
+
+def test_what_is_interpreted_has_no_instructions() -> None:
+    with pytest.raises(ContractError, match="pdep"):
+        lowest_deposited(3)
 
 
 def test_what_was_compiled_is_kept_and_loaded(empty: Path) -> None:

@@ -50,6 +50,52 @@ def inner(function: Any) -> Any:
     return function
 
 
+class Instruction:
+    """An instruction that some processors have: two numbers of 64 bits in, one out.
+
+    symbol, feature: as LLVM calls it, and what has it; slow: processors that have it and take long, likewise.
+    """
+
+    def __init__(self, symbol: str, feature: str, slow: tuple[str, ...] = ()) -> None:
+        self.symbol, self.feature, self.slow = symbol, feature, slow
+
+    def there(self) -> bool:
+        """Whether this processor has it, and is quick at it."""
+        import llvmlite.binding as llvm
+
+        return llvm.get_host_cpu_features().get(self.feature, False) and llvm.get_host_cpu_name() not in self.slow
+
+    def __call__(self, *_numbers: int) -> int:
+        """What is interpreted has no instructions."""
+        raise ContractError(f"{self.symbol} is called from what is compiled only")
+
+    def native(self) -> Any:
+        """As numba calls it."""
+        from llvmlite import ir
+        from numba.core import cgutils, types
+        from numba.extending import intrinsic
+
+        word = ir.IntType(64)
+
+        def call(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+            return builder.call(
+                cgutils.get_or_insert_function(builder.module, ir.FunctionType(word, [word] * 2), self.symbol), values
+            )
+
+        return intrinsic(lambda _context, one, other: (types.int64(one, other), call))
+
+
+def where(instruction: Instruction, instead_of: Any) -> Callable[[Any], Any]:
+    """Marks a function that kernels call instead of another on a processor that has the instruction it needs; what is
+    interpreted calls the other."""
+
+    def decorate(function: Any) -> Any:
+        instead_of.better = (instruction, function)
+        return inner(function)
+
+    return decorate
+
+
 _LOADING = Lock()  # LLVM links for one thread at a time
 
 
@@ -148,9 +194,14 @@ class Kernel:
 
         def native(function: Any) -> Any:
             """The function again, its calls to inner functions pointing at their compiled forms."""
+            if isinstance(function, Instruction):
+                return function.native()
+            instruction, better = getattr(function, "better", (None, function))
+            if instruction and instruction.there():
+                return native(better)
             if id(function) not in made:
                 names = {
-                    k: (native(v) if _is_inner(v) else v)
+                    k: (native(v) if _is_inner(v) or isinstance(v, Instruction) else v)
                     for k, v in function.__globals__.items()
                     if k in function.__code__.co_names
                 }

@@ -10,7 +10,7 @@ its count are in ``large``, in order. Behind the last row there is as much as fi
 import numpy as np
 
 from khien.breach.rows import COUNT, compared, number
-from khien.compiled import inner, kernel
+from khien.compiled import Instruction, inner, kernel, where
 
 BUCKET = 3  # octets that say the bucket
 BUCKETS = 1 << 24
@@ -18,7 +18,7 @@ GROUP = 16  # buckets for each base
 GROUPS = BUCKETS // GROUP
 LARGE = 255
 SPARE = 8  # octets behind the last bit that a look-up may read
-TOGETHER = 64  # queries of a batch that wait for memory at once
+TOGETHER = 128  # queries of a batch that wait for memory at once
 ORDERED = 1 << 17  # queries of a batch that are put in order before
 PARTS = 1 << 13  # in so many parts
 
@@ -30,6 +30,8 @@ _ONES = 0x01010101010101  # one in each of their octets
 _HIGHS = 0x80808080808080
 _SOME = 2  # rows of a bucket that are compared at once: one query in eight meets more
 _FEW = 8  # rows of a bucket that are looked through; more are halved
+
+_deposit = Instruction("llvm.x86.bmi.pdep.64", "bmi2", slow=("znver1", "znver2"))  # bits of one where another's are
 
 PLACES = np.array(
     [[([n for n in range(8) if octet >> n & 1] + [0] * 8)[rank] for rank in range(8)] for octet in range(256)], np.uint8
@@ -77,6 +79,12 @@ def _place(window, rank, places):
     skipped = _set((((rank * _ONES) | _HIGHS) - sums) & _HIGHS) << 3  # octets up to whose end no more than rank are set
     rank -= ((sums << 8) >> skipped) & 255
     return skipped + np.int64(places[((window >> skipped) & 255) * 8 + rank])
+
+
+@where(_deposit, instead_of=_place)
+def _place_deposited(window, rank, _places):
+    """The same: the bit of this rank alone is deposited where it is set."""
+    return _set(_deposit(np.int64(1) << rank, window) - 1)
 
 
 @inner
