@@ -12,13 +12,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from khien import nodes
 from khien.errors import CustodyError, FormatError
+from khien.nodes import HASH
 
 EMPTY = hashlib.sha256().digest()  # the root of a log without leaves
-HASH = 32  # bytes
 ED25519 = b"\x01"  # the type of a note's signature
 LARGEST_NOTE = 64 << 10  # bytes
 LARGEST_PROOF = 512 << 10  # bytes
@@ -27,6 +29,7 @@ _MOST_SIGNATURES = 100
 _LARGEST_SIZE = 1 << 63
 _PROOF = "c2sp.org/tlog-proof@v1"
 _DASH = "\N{EM DASH} "
+_FEW = 32  # hashes that are not worth the call of a kernel
 
 Hashes = Callable[[int, int], bytes]  # (level, index) -> hash of the leaves [index << level, index + 1 << level)
 
@@ -41,9 +44,37 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\1" + left + right).digest()
 
 
-def above(row: bytes) -> bytes:
-    """The hashes of the nodes above a row of hashes, two below each."""
-    return b"".join([hashlib.sha256(b"\1" + row[at : at + 2 * HASH]).digest() for at in range(0, len(row), 2 * HASH)])
+def leaf_hashes(leaves: Sequence[bytes]) -> list[bytes]:
+    """The hashes of leaves that are hashes themselves."""
+    if len(leaves) <= _FEW:
+        return [leaf_hash(each) for each in leaves]
+    return _cut(_grown(b"".join(leaves), leaves=True)[HASH * len(leaves) :])
+
+
+def rows_above(row: bytes) -> list[bytes]:
+    """A row of hashes, and above it the rows of the nodes over each two, up to the row of one. What has none beside it
+    has no node."""
+    rows, count = [row], len(row) // HASH
+    if count <= _FEW:
+        while len(below := _cut(rows[-1])) > 1:
+            rows.append(b"".join(node_hash(*below[at : at + 2]) for at in range(0, len(below) - 1, 2)))
+        return rows
+    tree, at = _grown(row, leaves=False), 0
+    while count > 1:
+        at, count = at + HASH * count, count // 2
+        rows.append(tree[at : at + HASH * count])
+    return rows
+
+
+def _grown(row: bytes, *, leaves: bool) -> bytes:
+    tree = np.empty(2 * len(row), np.uint8)
+    tree[: len(row)] = np.frombuffer(row, np.uint8)
+    count = nodes.grow(tree, len(row) // HASH, int(leaves), np.empty(nodes.ROOM, np.uint32))
+    return tree[: HASH * count].tobytes()
+
+
+def _cut(row: bytes) -> list[bytes]:
+    return [row[at : at + HASH] for at in range(0, len(row), HASH)]
 
 
 def completed(size: int, frontier: Sequence[bytes], leaf: bytes) -> list[bytes]:

@@ -1,10 +1,9 @@
 """The hash tree of a log: what of it a proof says, and where its nodes lie in tiles (c2sp.org/tlog-tiles)."""
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
 from khien.errors import CustodyError, FormatError
-from khien.ledger import HASH, above, append, root
+from khien.ledger import HASH, append, root, rows_above
 
 HEIGHT = 8  # levels of a tile
 TILE = 1 << HEIGHT  # hashes of a full tile, entries of a full data tile
@@ -80,13 +79,21 @@ def hashes(size: int, tile: Callable[[int, int], bytes]) -> Callable[[int, int],
     tile: the contents of a tile, given its level and number, of as many hashes as ``width`` says.
     """
 
+    known: dict[tuple[int, int], list[bytes]] = {}
+
     def at(level: int, index: int) -> bytes:
         row, within_row = divmod(level, HEIGHT)
         number, place = divmod(index << within_row, TILE)
-        within = tile(row, number)
-        if len(within) != HASH * width(row, number, size):
-            raise FormatError(f"the tile {tile_path(row, number, width(row, number, size))} has {len(within)} bytes")
-        return _kept(within[HASH * place : HASH * (place + (1 << within_row))])
+        rows = known.get((row, number))
+        if rows is None:
+            within = tile(row, number)
+            if len(within) != HASH * width(row, number, size):
+                raise FormatError(
+                    f"the tile {tile_path(row, number, width(row, number, size))} has {len(within)} bytes"
+                )
+            rows = known[row, number] = rows_above(within)
+        place >>= within_row
+        return rows[within_row][HASH * place : HASH * (place + 1)]
 
     return at
 
@@ -122,9 +129,4 @@ def root_of(size: int, tile: Callable[[int, int], bytes]) -> bytes:
 
 def top_of(row: bytes) -> bytes:
     """The hash above all of a row of hashes, whose number is a power of two."""
-    while len(row) > HASH:
-        row = above(row)
-    return row
-
-
-_kept = lru_cache(1024)(top_of)  # what is far above a leaf is asked for by the proof of each; 8 KB a key
+    return rows_above(row)[-1]

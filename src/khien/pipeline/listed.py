@@ -84,7 +84,7 @@ class Log:
             raise ConflictError("the log of listings has grown meanwhile: read again, decide again")
         salts = self.chance(_SALT * len(said))
         new = [made(head.size + n, each, salts[_SALT * n : _SALT * (n + 1)]) for n, each in enumerate(said)]
-        hashes = [ledger.leaf_hash(bytes.fromhex(each.commitment)) for each in new]
+        hashes = ledger.leaf_hashes([bytes.fromhex(each.commitment) for each in new])
         changed = tree.appended(head.size, hashes, kept)
 
         def now(level: int, number: int) -> bytes:
