@@ -118,10 +118,8 @@ def _joined(subtrees: Sequence[bytes]) -> bytes:
 
 def subtrees(leaves: Sequence[bytes]) -> Hashes:
     """The hashes of full subtrees of a log whose leaves' hashes are at hand, each worked out once."""
-    levels = [list(leaves)]
-    while len(below := levels[-1]) > 1:
-        levels.append([node_hash(below[n], below[n + 1]) for n in range(0, len(below) - 1, 2)])
-    return lambda level, index: levels[level][index]
+    rows = rows_above(b"".join(leaves))
+    return lambda level, index: rows[level][HASH * index : HASH * (index + 1)]
 
 
 def inclusion_proof(index: int, size: int, hashes: Hashes) -> list[bytes]:
