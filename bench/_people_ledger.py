@@ -67,7 +67,8 @@ def _proven(store: Store, count: int) -> Row:
     asked, worked = range(0, count, count // ASKED), time.process_time()
     times = [_milliseconds(lambda at=at: listed.proof(store, at)) for at in asked]
     cpu = 1000 * (time.process_time() - worked) / len(asked)
-    how = f"{len(asked)} leaves of {count:,}, tiles read anew; {cpu:.2f} ms of the CPU, median {median(times):.2f} ms"
+    counted = f"{len(asked)} leaves of {count:,}, each from the store, rows over the same hashes made once"
+    how = f"{counted}; {cpu:.2f} ms of the CPU, median {median(times):.2f} ms"
     return Row("an inclusion proof, 95th percentile", PROOF, _slow(times), f"{_slow(times):.2f} ms", how)
 
 

@@ -1,6 +1,7 @@
 """The hash tree of a log: what of it a proof says, and where its nodes lie in tiles (c2sp.org/tlog-tiles)."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from khien.errors import CustodyError, FormatError
 from khien.ledger import HASH, append, root, rows_above
@@ -91,7 +92,7 @@ def hashes(size: int, tile: Callable[[int, int], bytes]) -> Callable[[int, int],
                 raise FormatError(
                     f"the tile {tile_path(row, number, width(row, number, size))} has {len(within)} bytes"
                 )
-            rows = known[row, number] = rows_above(within)
+            rows = known[row, number] = _rows_above(within)
         place >>= within_row
         return rows[within_row][HASH * place : HASH * (place + 1)]
 
@@ -130,3 +131,6 @@ def root_of(size: int, tile: Callable[[int, int], bytes]) -> bytes:
 def top_of(row: bytes) -> bytes:
     """The hash above all of a row of hashes, whose number is a power of two."""
     return rows_above(row)[-1]
+
+
+_rows_above = lru_cache(64)(rows_above)  # by what it holds: most tiles above a leaf are above many; 25 KB each

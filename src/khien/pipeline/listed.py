@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
 from threading import Lock
 from typing import Literal
@@ -227,9 +228,14 @@ def tile_of(name: str, hashes: bytes) -> Tile:
 def hashes_of(tile: Tile) -> bytes:
     """The hashes of a tile. CustodyError: it holds none."""
     try:
-        return b64decode(tile.hashes, validate=True)
+        return _decoded(tile.hashes)
     except ValueError:
         raise CustodyError(f"the tile {tile.id} was changed: it holds no hashes") from None
+
+
+@lru_cache(64)  # those of the same text, 19 KB each
+def _decoded(hashes: str) -> bytes:
+    return b64decode(hashes, validate=True)
 
 
 def proof(store: Store, index: int, size: int | None = None) -> list[bytes]:
