@@ -85,6 +85,14 @@ def test_an_instruction_is_used_where_it_is(there: bool, monkeypatch: pytest.Mon
     assert made.plain(12) == -12
 
 
+@pytest.mark.usefixtures("empty")
+def test_another_instruction_is_another_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    for symbol in ("llvm.x86.bmi.pdep.64", "llvm.x86.bmi.pext.64"):
+        monkeypatch.setattr(DEPOSIT, "symbol", symbol)
+        warm(Kernel(lowest_bit.plain, lowest_bit.answer, lowest_bit.arguments))
+    assert len(kept()) == 2
+
+
 def test_what_is_interpreted_has_no_instructions() -> None:
     with pytest.raises(ContractError, match="pdep"):
         lowest_deposited(3)

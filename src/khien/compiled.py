@@ -175,6 +175,8 @@ class Kernel:
             for label, value in sorted(vars(module).items()):
                 if _is_inner(value):
                     digest.update(_text(value))
+                elif isinstance(value, Instruction):
+                    digest.update(repr(vars(value)).encode())
                 elif isinstance(value, int | float):
                     digest.update(f"{label}={value}".encode())
         return digest.hexdigest()[:32]
