@@ -83,6 +83,11 @@ def test_a_changed_lock_is_installed_again(dev: ModuleType, made: list[str]) -> 
     assert made == ["create", "run", "khien", "run"]
 
 
+def test_what_is_left_out_is_of_packages_that_are_set_up(dev: ModuleType) -> None:
+    locked = (ROOT / "requirements" / "run.txt").read_text()
+    assert all(f"\n{each.split('/')[0]}==" in f"\n{locked}" for each in dev.UNUSED)
+
+
 def test_an_interrupted_set_up_starts_anew(dev: ModuleType, made: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(_lock_name: str) -> None:
         raise KeyboardInterrupt

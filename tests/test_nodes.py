@@ -41,7 +41,7 @@ def test_the_kernel_is_the_function_it_is_made_of(count: int, leaves: int) -> No
     tree = np.zeros(2 * HASH * count + 1, np.uint8)
     tree[: HASH * count] = np.frombuffer(b"".join(made(count, b"the same")), np.uint8)
     plain = tree.copy()
-    there = nodes.grow(tree, count, leaves, np.zeros(nodes.ROOM, np.uint32))
+    there = nodes.grow(tree, count, leaves, np.zeros(nodes.ROOM, np.uint32), nodes.CONSTANTS)
     with np.errstate(over="ignore"):
-        assert nodes.grow.plain(plain, count, leaves, np.zeros(nodes.ROOM, np.uint32)) == there
+        assert nodes.grow.plain(plain, count, leaves, np.zeros(nodes.ROOM, np.uint32), nodes.CONSTANTS) == there
     assert plain.tobytes() == tree.tobytes()

@@ -29,7 +29,8 @@ from khien.errors import ContractError
 
 _DTYPES = {each: np.dtype(each) for each in ("u1", "u2", "u4", "u8", "i4", "i8", "f4", "f8")}
 _OPTIONS: dict[str, Any] = {"_nrt": False, "error_model": "numpy", "nogil": True}
-_INNER = {**_OPTIONS, "forceinline": True}  # left to itself, the compiler changes its mind with code elsewhere
+_BARE = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # nobody calls through numba
+_INNER = {**_BARE, "forceinline": True}  # left to itself, the compiler changes its mind with code elsewhere
 _CTYPES: dict[str, Any] = {"i4": ctypes.c_int32, "i8": ctypes.c_int64, "f8": ctypes.c_double}
 
 
@@ -216,7 +217,7 @@ class Kernel:
             return made[id(function)]
 
         signature = numba_type(self.answer)(*map(numba_type, self.arguments))
-        compiled = njit(signature, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(native(self.plain))
+        compiled = njit(signature, **_BARE)(native(self.plain))
         result = compiled.overloads[signature.args]
         symbol = result.fndesc.llvm_func_name.encode()
         return symbol + b"\0" + result.library._get_compiled_object()

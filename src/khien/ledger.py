@@ -69,7 +69,7 @@ def rows_above(row: bytes) -> list[bytes]:
 def _grown(row: bytes, *, leaves: bool) -> bytes:
     tree = np.empty(2 * len(row), np.uint8)
     tree[: len(row)] = np.frombuffer(row, np.uint8)
-    count = nodes.grow(tree, len(row) // HASH, int(leaves), np.empty(nodes.ROOM, np.uint32))
+    count = nodes.grow(tree, len(row) // HASH, int(leaves), np.empty(nodes.ROOM, np.uint32), nodes.CONSTANTS)
     return tree[: HASH * count].tobytes()
 
 

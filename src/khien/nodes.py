@@ -15,6 +15,21 @@ HASH = 32  # octets
 _WORDS, _STATE, _BEFORE = 0, 16 * LANES, 24 * LANES
 ROOM = 32 * LANES
 
+# Of each round (FIPS 180-4, 4.2.2).
+CONSTANTS = np.array(
+    [
+        0x428A2F98, 0x71374491, 0xB5C0FBCF, 0xE9B5DBA5, 0x3956C25B, 0x59F111F1, 0x923F82A4, 0xAB1C5ED5,
+        0xD807AA98, 0x12835B01, 0x243185BE, 0x550C7DC3, 0x72BE5D74, 0x80DEB1FE, 0x9BDC06A7, 0xC19BF174,
+        0xE49B69C1, 0xEFBE4786, 0x0FC19DC6, 0x240CA1CC, 0x2DE92C6F, 0x4A7484AA, 0x5CB0A9DC, 0x76F988DA,
+        0x983E5152, 0xA831C66D, 0xB00327C8, 0xBF597FC7, 0xC6E00BF3, 0xD5A79147, 0x06CA6351, 0x14292967,
+        0x27B70A85, 0x2E1B2138, 0x4D2C6DFC, 0x53380D13, 0x650A7354, 0x766A0ABB, 0x81C2C92E, 0x92722C85,
+        0xA2BFE8A1, 0xA81A664B, 0xC24B8B70, 0xC76C51A3, 0xD192E819, 0xD6990624, 0xF40E3585, 0x106AA070,
+        0x19A4C116, 0x1E376C08, 0x2748774C, 0x34B0BCB5, 0x391C0CB3, 0x4ED8AA4A, 0x5B9CCA4F, 0x682E6FF3,
+        0x748F82EE, 0x78A5636F, 0x84C87814, 0x8CC70208, 0x90BEFFFA, 0xA4506CEB, 0xBEF9A3F7, 0xC67178F2,
+    ],
+    np.uint32,
+)  # fmt: skip
+
 
 @inner
 def _right(x, n):
@@ -54,8 +69,12 @@ def _next(w0, w1, w9, w14):
 
 
 @inner
-def _sixteen(room, k0, k1, k2, k3, k4, k5, k6, k7, k8, k9, k10, k11, k12, k13, k14, k15):
-    """Sixteen rounds of each lane, and the words for the next sixteen."""
+def _sixteen(room, constants, at):
+    """Sixteen rounds of each lane, with the constants from at on, and the words for the next sixteen."""
+    k0, k1, k2, k3 = constants[at], constants[at + 1], constants[at + 2], constants[at + 3]
+    k4, k5, k6, k7 = constants[at + 4], constants[at + 5], constants[at + 6], constants[at + 7]
+    k8, k9, k10, k11 = constants[at + 8], constants[at + 9], constants[at + 10], constants[at + 11]
+    k12, k13, k14, k15 = constants[at + 12], constants[at + 13], constants[at + 14], constants[at + 15]
     for lane in range(LANES):
         at, word = _STATE + lane, _WORDS + lane
         a, b, c, d = room[at], room[at + LANES], room[at + 2 * LANES], room[at + 3 * LANES]
@@ -89,26 +108,12 @@ def _sixteen(room, k0, k1, k2, k3, k4, k5, k6, k7, k8, k9, k10, k11, k12, k13, k
 
 
 @inner
-def _block(room):
+def _block(room, constants):
     """The state behind a block, of each lane."""
     for k in range(8 * LANES):
         room[_BEFORE + k] = room[_STATE + k]
-    _sixteen(
-        room, 0x428A2F98, 0x71374491, 0xB5C0FBCF, 0xE9B5DBA5, 0x3956C25B, 0x59F111F1, 0x923F82A4, 0xAB1C5ED5,
-        0xD807AA98, 0x12835B01, 0x243185BE, 0x550C7DC3, 0x72BE5D74, 0x80DEB1FE, 0x9BDC06A7, 0xC19BF174,
-    )  # fmt: skip
-    _sixteen(
-        room, 0xE49B69C1, 0xEFBE4786, 0x0FC19DC6, 0x240CA1CC, 0x2DE92C6F, 0x4A7484AA, 0x5CB0A9DC, 0x76F988DA,
-        0x983E5152, 0xA831C66D, 0xB00327C8, 0xBF597FC7, 0xC6E00BF3, 0xD5A79147, 0x06CA6351, 0x14292967,
-    )  # fmt: skip
-    _sixteen(
-        room, 0x27B70A85, 0x2E1B2138, 0x4D2C6DFC, 0x53380D13, 0x650A7354, 0x766A0ABB, 0x81C2C92E, 0x92722C85,
-        0xA2BFE8A1, 0xA81A664B, 0xC24B8B70, 0xC76C51A3, 0xD192E819, 0xD6990624, 0xF40E3585, 0x106AA070,
-    )  # fmt: skip
-    _sixteen(
-        room, 0x19A4C116, 0x1E376C08, 0x2748774C, 0x34B0BCB5, 0x391C0CB3, 0x4ED8AA4A, 0x5B9CCA4F, 0x682E6FF3,
-        0x748F82EE, 0x78A5636F, 0x84C87814, 0x8CC70208, 0x90BEFFFA, 0xA4506CEB, 0xBEF9A3F7, 0xC67178F2,
-    )  # fmt: skip
+    for sixteen in range(0, 64, 16):
+        _sixteen(room, constants, sixteen)
     for k in range(8 * LANES):
         room[_STATE + k] = np.uint32(room[_STATE + k] + room[_BEFORE + k])
 
@@ -158,8 +163,8 @@ def _put(room, lane, out, at):
             out[at + 4 * k + j] = word >> (24 - 8 * j) & 255
 
 
-@kernel("i8", "u1*", "i8", "i8", "u4*")
-def grow(tree, count, leaves, room):
+@kernel("i8", "u1*", "i8", "i8", "u4*", "u4*")
+def grow(tree, count, leaves, room, constants):
     """Writes hashes behind so many at the beginning of tree: of each as a leaf, where leaves is 1; where it is 0, of
     nodes over two each, then of those over two of these, as long as there are two. A last one is passed over that has
     none beside it. Answers how many hashes there are then.
@@ -181,7 +186,7 @@ def grow(tree, count, leaves, room):
                         _lay(tree, at, size >> 2, 1 - leaves, room, lane)
                     if block == size // HASH - 1:
                         _end(tree[at + size - 1], 8 * leaves, 8 * (1 + size), room, lane)
-                _block(room)
+                _block(room, constants)
             for lane in range(min(LANES, texts - first)):
                 _put(room, lane, tree, HASH * (behind + first + lane))
         begin, count = behind, texts
