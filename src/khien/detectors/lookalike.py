@@ -23,6 +23,7 @@ from khien.names.register import LureGroup
 KIND = "domain"
 LEAST = -4.6  # log-odds, a score of 0.01: below, a match has too little beside it to be called a finding
 
+_NONE = pa.RecordBatch.from_pylist([], schema.FINDINGS)
 _SOURCES = Path(program.__file__).parent  # the tables depend on how they are made
 
 
@@ -54,9 +55,11 @@ class Lookalike:
 
     def __call__(self, batch: pa.RecordBatch, /, **_: pa.Table) -> pa.RecordBatch:
         """schema.FINDINGS of names; a null is passed over."""
-        column = pc.fill_null(batch.column("name"), "")
+        column = batch.column("name")
+        if column.null_count:
+            column = pc.fill_null(column, "")
         _, offsets, row = column.buffers()
-        brands = [each.label for each in self.register.names]
+        brands = self.register.names
         subjects: list[str] = []
         claims: list[str] = []
         scores: list[float] = []
@@ -66,6 +69,8 @@ class Lookalike:
             ready = self.program
             ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
             for found in program.run(ready, ends, np.frombuffer(row, np.uint8), LEAST):
+                if not len(found.numbers):
+                    continue
                 here = found.numbers[:, scan.ROW].tolist()
                 rows += here
                 names = pc.call_function("utf8_lower", [column.take(_numbers(here))])
@@ -74,6 +79,8 @@ class Lookalike:
                     claims.append(self.register.names[ready.words[line[scan.WORD]].owner].id)
                     told.append(explain(ready, brands, subjects[-1], line))
                 scores += found.scores.tolist()
+        if not rows:
+            return _NONE
         return _findings(subjects, claims, scores, told, batch.column("seen_at").take(_numbers(rows)))
 
     @property

@@ -15,6 +15,8 @@ from khien.model import Register
 KIND = "message"
 LEAST = 0.2  # a score below which a message shows too little to be called a finding
 
+_ROW = pa.struct(list(schema.FINDINGS))
+
 
 @dataclass(frozen=True)
 class Lure:
@@ -35,14 +37,17 @@ class Lure:
     tricks: bytes
     weights: bytes
 
+    def __hash__(self) -> int:
+        """Of what remembers its own hash: a register, which does not, takes longer than a message."""
+        return hash((self.tricks, self.weights))
+
     def __call__(self, batch: pa.RecordBatch, /, **_: pa.Table) -> pa.RecordBatch:
         """schema.FINDINGS of messages; a null is passed over."""
         ready = self.judge
         rows = zip(batch.column("text").to_pylist(), batch.column("sender").to_pylist(), strict=True)
         found = ((text, ready.judged(text, sender or "")) for text, sender in rows if text)
-        return pa.RecordBatch.from_pylist(
-            [_finding(text, judged) for text, judged in found if judged.score >= LEAST], schema.FINDINGS
-        )
+        findings = [_finding(text, judged) for text, judged in found if judged.score >= LEAST]
+        return pa.RecordBatch.from_struct_array(pa.array(findings, _ROW))
 
     def used(self, text: str, sender: str) -> tuple[str, ...]:
         """Those that a masked message uses, also where they are too few for a finding."""

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from khien.model import ProtectedName
 from khien.names import match, place, scan
 from khien.names.program import LISTS, STATE, Program
 from khien.names.words import Word
@@ -44,10 +45,10 @@ class Explained(NamedTuple):
     suppressed: bool
 
 
-def explain(program: Program, brands: Sequence[str], subject: str, numbers: list[int]) -> Explained:
-    """Explains a finding about subject, the name in lower case; brands: labels by owner, numbers: one row of scan's."""
+def explain(program: Program, brands: Sequence[ProtectedName], subject: str, numbers: list[int]) -> Explained:
+    """Explains a finding about subject, the name in lower case; brands: by owner, numbers: one row of scan's."""
     word = program.words[numbers[scan.WORD]]
-    brand = brands[word.owner]
+    brand = brands[word.owner].label
     start, end = numbers[scan.START], numbers[scan.END]
     part = subject[start:end]
     techniques = [*_script(numbers), *_change(word.text, part, numbers[scan.RANK])]
@@ -160,7 +161,7 @@ def _lures(numbers: list[int]) -> list[tuple[int, int]]:
     return sorted((a, b) for a, b in places if a < b and (b <= start or a >= end))
 
 
-def _known_good(program: Program, brands: Sequence[str], subject: str, numbers: list[int]) -> Reason | None:
+def _known_good(program: Program, brands: Sequence[ProtectedName], subject: str, numbers: list[int]) -> Reason | None:
     """The estate or the list of popular names that speaks for it."""
     value = numbers[scan.ESTATE]
     unverified: Reason | None = None
@@ -169,17 +170,17 @@ def _known_good(program: Program, brands: Sequence[str], subject: str, numbers: 
         written = subject[numbers[scan.ESTATE_AT] :]
         if not value & place.VERIFIED:
             if owner != STATE:
-                unverified = ("unverified-estate", {"brand": brands[owner], "domain": written})
+                unverified = ("unverified-estate", {"brand": brands[owner].label, "domain": written})
         elif owner == STATE:
             return "reserved-suffix", {"suffix": written, "source": domain.source}
         else:
             code = "supplier" if supplied else "own-estate"
-            return code, {"brand": brands[owner], "domain": written, "source": domain.source}
+            return code, {"brand": brands[owner].label, "domain": written, "source": domain.source}
     for pattern, row in program.patterns:
         if covered := re.fullmatch(pattern, subject):
             owner, domain, supplied = program.estate_rows[row]
             code = "supplier" if supplied else "own-estate"
-            return code, {"brand": brands[owner], "domain": covered[1], "source": domain.source}
+            return code, {"brand": brands[owner].label, "domain": covered[1], "source": domain.source}
     if numbers[scan.POPULAR_AT] >= 0:
         written = subject[numbers[scan.POPULAR_AT] :]
         return "popular", {"domain": written, "list": LISTS[numbers[scan.POPULAR_LIST]]}

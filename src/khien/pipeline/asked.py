@@ -161,7 +161,7 @@ def _message(asked: Asked, judges: Judges, store: Store | None, at: datetime) ->
         verdict=verdict,
         about="message",
         subject="",
-        reasons=_once((*_why(text, bad, found, lures, judges, few), *_of(asked.sender, judges))),
+        reasons=_once((*_why(text, met, bad, found, lures, judges, few), *_of(asked.sender, judges))),
         advice=_advice(lures, verdict, found, bool(met)),
         sure=_surest((sure(score), *(each.sure for each in bad))),
         listing=next((each.listing for each in bad), ""),
@@ -176,14 +176,21 @@ def _surest(every: Iterable[Sure]) -> Sure:
 
 
 def _why(
-    text: str, bad: Sequence[Judged], found: Sequence[Judged], lures: Sequence[Finding], judges: Judges, few: bool
+    text: str,
+    met: Sequence[str],
+    bad: Sequence[Judged],
+    found: Sequence[Judged],
+    lures: Sequence[Finding],
+    judges: Judges,
+    few: bool,
 ) -> Iterator[Reason]:
-    """The strongest first; the story a message tells is said whatever else there is. few: there are tricks, too few."""
+    """The strongest first; the story a message tells is said whatever else there is. met: the links of the text; few:
+    there are tricks, too few."""
     told = [reason for each in bad[:1] for reason in (said("asked-link-bad", domain=each.name), each.reasons[0])]
     beside = [reason for each in found if each.verdict == "nothing" for reason in each.beside]
     told += [each for each in beside if each.code == "asked-shortened"][:1]
     strange = any(_strange(each) for each in lures)
-    if not strange and (others := judges.strangers(text, found)):
+    if not strange and (others := judges.strangers(text, met, found)):
         told, strange = [*told, *others], True
     told += [each for each in beside if each not in told][:1]
     tricked = any(each.score >= judge.LIKELY for each in lures)
@@ -194,7 +201,7 @@ def _why(
     yield from told
     if not (bad or strange or tricked or beside):
         yield said("asked-links-quiet", count=str(len(found))) if found else said("asked-no-links")
-    if len(links(text)) == MOST:
+    if len(met) == MOST:
         yield said("asked-links-most", count=str(MOST))
     if not lures:
         yield said("asked-few-tricks" if few else "asked-no-tricks")

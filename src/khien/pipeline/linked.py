@@ -18,7 +18,6 @@ import pyarrow as pa
 from khien import canon, schema, words
 from khien.contracts import Detector, Store
 from khien.messages import question
-from khien.messages.links import links
 from khien.model import Finding, Listing, ProtectedName, Reason
 from khien.names.owners import FREE, is_platform, is_shared, is_shortener
 from khien.pipeline.listings import covering
@@ -129,17 +128,17 @@ class Judges:
         claimed = self.claimed(name)
         return claimed.params["brand"] if claimed else ""
 
-    def strangers(self, text: str, found: Iterable[Judged]) -> tuple[Reason, ...]:
+    def strangers(self, text: str, met: Iterable[str], found: Iterable[Judged]) -> tuple[Reason, ...]:
         """That a message names somebody and leads to a site that is not known, or said, to be theirs: the first of
-        those."""
+        those. met: its links."""
         strange = [each for each in found if each.verdict == "nothing" and not _excused(each)]
-        label = self._mention(text) if strange else ""
+        label = self._mention(text, met) if strange else ""
         other = next((each for each in strange if self.claims(each.name) != label), None)
         return (said("asked-names-other", brand=label, domain=other.name),) if other and label else ()
 
-    def _mention(self, text: str) -> str:
+    def _mention(self, text: str, met: Iterable[str]) -> str:
         """The label of the first protected name that a message has outside its links; empty where there is none."""
-        for each in links(text):
+        for each in met:
             text = text.replace(each, "\n")
         for line in text.splitlines():
             written = _WORD.findall(line)

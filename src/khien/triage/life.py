@@ -71,7 +71,7 @@ def revise(kept: Finding, again: Finding) -> Finding:
 def findings(batches: Iterable[pa.RecordBatch], *, source: str, at: datetime) -> list[Finding]:
     """Records of batches of schema.FINDINGS, raised at a time; those that repeat an id come revised, once."""
     met: dict[str, Finding] = {}
-    for row in (row for batch in batches for row in batch.to_pylist()):
+    for row in (row for batch in batches if batch.num_rows for row in batch.to_pylist()):
         row["id"] = row["id"].hex()
         row["techniques"] = tuple(row["techniques"] or ())
         row["span"] = row["span"] and tuple(row["span"])

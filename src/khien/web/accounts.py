@@ -23,6 +23,7 @@ from khien.errors import ConfigError, CustodyError
 from khien.model import Collection, Holding, Leaked, Removed
 from khien.pipeline.asking import Collections, Kind, Known
 from khien.pipeline.paging import every
+from khien.web.reading import AtVersion
 from khien.web.shares import ELSEWHERE, Asking, Held, Shares, preflight
 
 _PREFIX, _EPOCH = re.compile(r"[0-9a-fA-F]{2}(?:[0-9a-fA-F]{2})?"), re.compile(r"[1-9][0-9]{0,4}")
@@ -31,10 +32,9 @@ _PAGE = 500  # records read at a time
 
 
 class _Public(NamedTuple):
-    """What one version of the store says: collections by their numbers, those that anybody may be told of; how many
-    accounts were taken out, by epoch."""
+    """What the store says: collections by their numbers, those that anybody may be told of; how many accounts were
+    taken out, by epoch."""
 
-    version: int
     told: Mapping[int, Collection]
     removed: Mapping[int, int]
 
@@ -61,11 +61,14 @@ class Accounts:
     shares: Shares
     country: str = VIET_NAM
     _files: dict[int, Exposed] = field(default_factory=dict[int, Exposed], init=False, repr=False)
-    _public: _Public | None = field(default=None, init=False, repr=False)
+    public: AtVersion[_Public] = field(init=False, repr=False)
     _lengths: dict[tuple[int, int], _Length] = field(
         default_factory=dict[tuple[int, int], _Length], init=False, repr=False
     )
     _lock: Lock = field(default_factory=Lock, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.public = AtVersion(self.store, self._read)
 
     def generation(self, epoch: int) -> str:
         """What changes with any of an epoch's buckets: which of them did is nobody's to see."""
@@ -102,15 +105,10 @@ class Accounts:
                 known = self._lengths[at] = _Length(of, octets)
         return known.octets
 
-    def public(self) -> _Public:
-        """What anybody may be told of."""
-        version = self.store.version()
-        known = self._public
-        if known is None or known.version != version:
-            met = (each for each in every(self.store, Collection) if each.gone is None and not each.sensitive)
-            removed = {epoch: count for (epoch,), count in self.store.count(Removed, "epoch").items()}
-            known = self._public = _Public(version, {each.number: each for each in met}, removed)
-        return known
+    def _read(self) -> _Public:
+        met = (each for each in every(self.store, Collection) if each.gone is None and not each.sensitive)
+        removed = {epoch: count for (epoch,), count in self.store.count(Removed, "epoch").items()}
+        return _Public({each.number: each for each in met}, removed)
 
     def _file(self, epoch: int) -> Exposed | None:
         """The file of an epoch; None before there is one."""

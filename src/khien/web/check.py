@@ -15,7 +15,6 @@ from khien.formats.guide.records import HARMS
 from khien.model import Reason
 from khien.pipeline import asked, telling
 from khien.pipeline.asked import Answer, Asked
-from khien.web import reading
 from khien.web.pages import Ours, Spoken, html
 from khien.web.reading import Site
 from khien.web.render import policy
@@ -54,9 +53,9 @@ def checked(site: Ours, language: Spoken, data: URLEncodedBody[Asked]) -> Respon
 
 def _page(site: Site, language: str, asked: Asked, answer: Answer | None = None, status: int = 200) -> Response[str]:
     """The page may ask whoever else holds a share of a key under which accounts are kept."""
-    keys = site.keys() if site.keys else ()
+    held, keys = site.leaking() if site.leaking else (None, ())
     shown = {
-        "held": reading.leaks(site.store) if site.keys else None,
+        "held": held,
         "keys": msgspec.json.encode({"keys": keys}).decode(),
         "country": site.country,
         "asked": asked,

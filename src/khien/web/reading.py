@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Literal
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -30,6 +30,8 @@ _HOLDINGS, _COLLECTIONS = 1_000, 10_000  # more than there are
 _ORDERS = {"strong": "-score", "new": "-day"}
 _OPEN: tuple[State, ...] = ("new", "confirmed", "acted-on", "back")
 
+T = TypeVar("T")
+
 
 class Query(msgspec.Struct, frozen=True):
     """Which findings a list shows. state, brand: empty for any; known: the suppressed ones instead; least: score."""
@@ -54,11 +56,32 @@ class Listing(msgspec.Struct, frozen=True):
     after: str
 
 
+class AtVersion(Generic[T]):
+    """What follows from a store alone, worked out once for each version of it."""
+
+    def __init__(self, store: Store, make: Callable[[], T]) -> None:
+        self._store, self._make = store, make
+        self._made: tuple[int, T] | None = None
+
+    def __call__(self) -> T:
+        version, made = self._store.version(), self._made
+        if made is None or made[0] != version:
+            made = self._made = (version, self._make())
+        return made[1]
+
+
+class Leaking(NamedTuple):
+    """What is held of what leaked, and who holds the keys that accounts are looked for under."""
+
+    held: views.Leaks
+    keys: tuple[Key, ...]
+
+
 @dataclass(frozen=True)
 class Site:
     """What every route answers from. key: from which the links and codes of notices follow; public: the address under
-    which others reach the site, empty where nobody said; keys: under which accounts that leaked are kept, None where
-    nothing is answered about what leaked; country: the calling code of numbers that are written as at home."""
+    which others reach the site, empty where nobody said; leaking: what is held of what leaked, None where nothing is
+    answered about that; country: the calling code of numbers that are written as at home."""
 
     store: Store
     judges: Judges
@@ -69,7 +92,7 @@ class Site:
     staffing: Staffing
     key: bytes = field(repr=False)
     public: str = ""
-    keys: Callable[[], tuple[Key, ...]] | None = None
+    leaking: Callable[[], Leaking] | None = None
     country: str = VIET_NAM
 
 

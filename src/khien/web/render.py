@@ -1,7 +1,7 @@
 """Pages as text: templates, the words of a language, and where links lead."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -76,6 +76,9 @@ class Frame:
     replay: bool
     days: Callable[[], tuple[date, date] | None]
     exit: str = ""
+    _kept: dict[tuple[str, str, str], tuple[object, str]] = field(
+        default_factory=dict[tuple[str, str, str], tuple[object, str]], init=False, repr=False, compare=False
+    )
 
     def render(self, language: str, page: str, params: Mapping[str, str] | None = None, /, **view: object) -> str:
         """The page of a template in a language; params are what its address is made of, None where it has none."""
@@ -89,12 +92,21 @@ class Frame:
             elsewhere=self.link(other, "picture") if params is None else self.link(other, page, **params),
             to=partial(self.link, language),
             say=partial(words.page, language=language),
+            once=partial(self._once, language, page),
             number=lambda value, places=0: words.number(value, language, places),
             day=partial(views.day, language=language),
             # a page without an address tells of an error, maybe of the store's: it asks the store nothing
             days=self.days() if self.replay and params is not None else None,
             **view,
         )
+
+    def _once(self, language: str, page: str, part: str, /, *made_of: object, caller: Callable[[], str]) -> str:
+        """A part of a page that is the same for all who read it, written anew only when what it is made of changes."""
+        made, text = self._kept.get((language, page, part), (None, ""))
+        if made != made_of:
+            text = caller()
+            self._kept[language, page, part] = (made_of, text)
+        return text
 
     def start(self) -> str:
         """The first page of a report, which leads on to the picture."""

@@ -1,5 +1,6 @@
 """The site: parts assembled from what they need, and the same from the settings of a parent process."""
 
+import gc
 import os
 import secrets
 import stat
@@ -9,16 +10,18 @@ from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 from litestar import Litestar, Router
 from litestar.config.allowed_hosts import AllowedHostsConfig
 from litestar.config.compression import CompressionConfig
+from litestar.connection import ASGIConnection
 from litestar.datastructures import CacheControlHeader, State
 from litestar.di import Provide
 from litestar.exceptions import NotFoundException
+from litestar.handlers import BaseRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import PathItem
@@ -73,7 +76,7 @@ from khien.web.doors import STATE, Doors, caller, keep, officer
 from khien.web.figures import Counted
 from khien.web.lists import Listed
 from khien.web.patience import Patience
-from khien.web.reading import Site
+from khien.web.reading import AtVersion, Leaking, Site
 from khien.web.refusal import Refusals, add_headers, same_site, whole_path
 from khien.web.render import FOLDER, Frame
 from khien.web.wishes import Letters, People
@@ -137,7 +140,9 @@ def create(
     judges = Judges(detector, lure, names, lure.used)
     site = Site(store, judges, frame, doors, steering, enrolling, Staffing(store, audit), key, public)
     if accounts:
-        site = replace(site, keys=accounts.shares.published, country=accounts.country)
+        published = accounts.shares.published
+        leaking = AtVersion(store, lambda: Leaking(reading.leaks(store), published()))
+        site = replace(site, leaking=leaking, country=accounts.country)
     counted = Counted(store, machine.clock)
     made = Litestar(
         route_handlers=[
@@ -165,7 +170,7 @@ def create(
             "listed": Provide(lambda: _there(listed, "no listings are kept here"), sync_to_thread=False),
         },
         allowed_hosts=AllowedHostsConfig(allowed_hosts=list(hosts), www_redirect=False),
-        guards=[whole_path, same_site, keep],
+        guards=[_guard],
         state=State({STATE: doors}),
         middleware=[Patience()],
         request_max_body_size=LARGEST_BODY,
@@ -183,6 +188,12 @@ def create(
     if warm:
         check.warm(site)
     return made
+
+
+async def _guard(connection: ASGIConnection[Any, Any, Any, Any], route: BaseRouteHandler) -> None:
+    """One guard for three: Litestar copies the route's handler for each that it asks."""
+    for each in (whole_path, same_site, keep):
+        await each(connection, route)
 
 
 def _there(what: T | None, else_: str = "stolen accounts are not answered for here") -> T:
@@ -291,6 +302,8 @@ def serve() -> ASGIApp:
         people=_people(asked, store) if asked.breach.serve else None, guide=guides.load(asked.people),
         listed=_listed(asked, store, detector.register), warm=True,
     )  # fmt: skip
+    gc.collect()
+    gc.freeze()  # what is there now stays: to look through it again and again would hold up whoever asks
     return beside(site, _mounted(Path(asked.data), store)) if asked.breach.serve else site
 
 

@@ -6,7 +6,7 @@ triggers, in the transaction of the save.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from itertools import islice, product
@@ -82,19 +82,9 @@ class Kind(NamedTuple):
     def tally(self) -> str:
         return f"_count_{self.name}"
 
-    def indexes(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+    def indexes(self) -> Mapping[str, tuple[str, ...]]:
         """The name of each index, and its columns: at its end those few-valued ones that most searches filter by."""
-        ranks = [each.name for each in self.columns.values() if each.ranks]
-        few = [name for name in self.record.indexed if name in self.counted and name not in ranks]
-        for name in self.record.indexed:
-            if name in ranks or not ranks:
-                yield self._index(name, few=few)
-            elif self.columns[name].of is str:
-                yield from (self._index(name, rank, few=few) for rank in ranks)
-
-    def _index(self, *names: str, few: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-        beside = [f'"{each}"' for each in few if each not in names]
-        return "_".join((self.name, *names)), (*(f'"{each}"' for each in names), _TIE, *beside)
+        return _indexes(self.record)
 
     def definition(self) -> str:
         """What has to be the same for the table to be as this Khiên wants it."""
@@ -114,10 +104,31 @@ def kind_of(record: type[Record]) -> Kind:
 
 
 @cache
+def _indexes(record: type[Record]) -> Mapping[str, tuple[str, ...]]:
+    kind = kind_of(record)
+    ranks = [each.name for each in kind.columns.values() if each.ranks]
+    few = [name for name in record.indexed if name in kind.counted and name not in ranks]
+    ways: list[tuple[str, ...]] = []
+    for name in record.indexed:
+        if name in ranks or not ranks:
+            ways.append((name,))
+        elif kind.columns[name].of is str:
+            ways += [(name, rank) for rank in ranks]
+    return {
+        "_".join((kind.name, *way)): (
+            *(f'"{each}"' for each in way),
+            _TIE,
+            *(f'"{each}"' for each in few if each not in way),
+        )
+        for way in ways
+    }
+
+
+@cache
 def _definition(record: type[Record]) -> str:
     kind = kind_of(record)
     fields = [(each.name, each.of.__name__, each.nullable) for each in kind.columns.values()]
-    return json.dumps([fields, list(kind.indexes()), kind.counted])
+    return json.dumps([fields, list(kind.indexes().items()), kind.counted])
 
 
 def _column(record: type[Record], name: str) -> Column:
@@ -150,7 +161,7 @@ def prepare(connection: apsw.Connection, kind: Kind) -> None:
         while some := list(islice(bodies, _CHUNK)):
             put(connection, kind, [decoder.decode(body) for body in some])
         connection.execute("DROP TABLE _old")
-    for index, fields in kind.indexes():
+    for index, fields in kind.indexes().items():
         connection.execute(f'CREATE INDEX "{index}" ON "{kind.name}" ({", ".join(fields)})')
     connection.execute("INSERT OR REPLACE INTO _kinds VALUES (?, ?)", (kind.name, kind.definition()))
 
@@ -287,7 +298,7 @@ def _ways(kind: Kind, equal: Mapping[str, Any]) -> list[dict[str, object]]:
 
 def _via(connection: apsw.Connection, kind: Kind, way: Mapping[str, object], order: Column) -> str:
     """The index to go through: of a filter that leaves few rows, which are then sorted, or one that is in order."""
-    known = {f"sqlite_autoindex_{kind.name}_1": ('"id"',), **dict(kind.indexes())}
+    known = {f"sqlite_autoindex_{kind.name}_1": ('"id"',), **kind.indexes()}
     ordered = next((index for index, fields in known.items() if fields[0] == f'"{order.name}"'), None)
     if ordered is None or "id" in way:
         return ""
