@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from khien.compiled import Instruction, Kernel, cache_directory, inner, kernel, warm, where
+from khien.compiled import Instruction, Kernel, cache_directory, inner, kernel, prefetch, warm, where
 from khien.errors import ContractError
 
 
@@ -53,6 +53,21 @@ def test_a_kernel_is_the_function_it_is_made_of(values: list[int]) -> None:
     native, plain = np.zeros(20), np.zeros(20)
     assert total(len(values), np.array(values, np.int32), native) == total.plain(len(values), values, plain)
     assert native.tolist() == plain.tolist()
+
+
+@kernel("i8", "u4*", "i8")
+def total_ahead(numbers, count):
+    """A sum; what is asked for ahead need not be there."""
+    found = np.int64(0)
+    for n in range(count):
+        prefetch(numbers, n + (1 << 40))
+        found += numbers[n]
+    return found
+
+
+def test_what_is_asked_for_ahead_changes_nothing() -> None:
+    numbers = np.arange(100, dtype=np.uint32)
+    assert total_ahead(numbers, 100) == total_ahead.plain(numbers, 100) == numbers.sum()
 
 
 DEPOSIT = Instruction("llvm.x86.bmi.pdep.64", "bmi2")

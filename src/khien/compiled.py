@@ -51,7 +51,15 @@ def inner(function: Any) -> Any:
     return function
 
 
-class Instruction:
+class Native:
+    """What kernels call and the compiler writes itself."""
+
+    def native(self) -> Any:
+        """As numba calls it."""
+        raise NotImplementedError
+
+
+class Instruction(Native):
     """An instruction that some processors have: two numbers of 64 bits in, one out.
 
     symbol, feature: as LLVM calls it, and what has it; slow: processors that have it and take long, likewise.
@@ -71,7 +79,6 @@ class Instruction:
         raise ContractError(f"{self.symbol} is called from what is compiled only")
 
     def native(self) -> Any:
-        """As numba calls it."""
         from llvmlite import ir
         from numba.core import cgutils, types
         from numba.extending import intrinsic
@@ -84,6 +91,35 @@ class Instruction:
             )
 
         return intrinsic(lambda _context, one, other: (types.int64(one, other), call))
+
+
+class _Prefetch(Native):
+    """``prefetch(array, at)``: an element will be read soon, so that its memory is on its way meanwhile. It need not be
+    there: nothing is read."""
+
+    def __call__(self, _array: Any, _at: int) -> None:
+        """What is interpreted waits anyway."""
+
+    def native(self) -> Any:
+        from llvmlite import ir
+        from numba.core import cgutils, types
+        from numba.extending import intrinsic
+
+        def call(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            array, at = values
+            size = context.get_abi_sizeof(context.get_value_type(signature.args[0].dtype))
+            place = cgutils.pointer_add(builder, array, builder.mul(at, ir.Constant(at.type, size)))
+            byte, number = ir.PointerType(ir.IntType(8)), ir.IntType(32)
+            asked = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+            soon = cgutils.get_or_insert_function(builder.module, asked, "llvm.prefetch.p0")
+            read, keep, data = (ir.Constant(number, each) for each in (0, 3, 1))
+            builder.call(soon, [builder.bitcast(place, byte), read, keep, data])
+            return context.get_dummy_value()
+
+        return intrinsic(lambda _context, array, _at: (types.void(array, types.int64), call))
+
+
+prefetch = _Prefetch()
 
 
 def where(instruction: Instruction, instead_of: Any) -> Callable[[Any], Any]:
@@ -176,7 +212,7 @@ class Kernel:
             for label, value in sorted(vars(module).items()):
                 if _is_inner(value):
                     digest.update(_text(value))
-                elif isinstance(value, Instruction):
+                elif isinstance(value, Native):
                     digest.update(repr(vars(value)).encode())
                 elif isinstance(value, int | float):
                     digest.update(f"{label}={value}".encode())
@@ -197,14 +233,14 @@ class Kernel:
 
         def native(function: Any) -> Any:
             """The function again, its calls to inner functions pointing at their compiled forms."""
-            if isinstance(function, Instruction):
+            if isinstance(function, Native):
                 return function.native()
             instruction, better = getattr(function, "better", (None, function))
             if instruction and instruction.there():
                 return native(better)
             if id(function) not in made:
                 names = {
-                    k: (native(v) if _is_inner(v) or isinstance(v, Instruction) else v)
+                    k: (native(v) if _is_inner(v) or isinstance(v, Native) else v)
                     for k, v in function.__globals__.items()
                     if k in function.__code__.co_names
                 }

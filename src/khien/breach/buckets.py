@@ -10,7 +10,7 @@ its count are in ``large``, in order. Behind the last row there is as much as fi
 import numpy as np
 
 from khien.breach.rows import COUNT, compared, number
-from khien.compiled import Instruction, inner, kernel, where
+from khien.compiled import Instruction, inner, kernel, prefetch, where
 
 BUCKET = 3  # octets that say the bucket
 BUCKETS = 1 << 24
@@ -233,34 +233,44 @@ def _order(digests, first, size, width, starts, order):
 
 @kernel("i8", "u1*", "i8", "i8", "u1*", "u4*", "u1*", "i8*", "i8", "u1*", "i8", "i8*", "i8*", "i4*", "i8*")
 def counts(rows, entries, rest, bits, bases, places, large, larger, digests, n, waiting, starts, order, out):
-    """The counts of n digests, in stages: while some are computed, the memory that others need is on its way."""
+    """The counts of n digests, in stages: while one is compared, the rows of the next are on their way. They are asked
+    for a query's at a time: a processor forgets what it is asked for all at once. waiting: TOGETHER numbers four times.
+    """
     width, stride = rest + BUCKET, rest + 1
+    now, before = 0, 2 * TOGETHER
     for done in range(0, n, ORDERED):
         ordered = min(ORDERED, n - done)
         _order(digests, done, ordered, width, starts, order)
-        for first in range(0, ordered, TOGETHER):
+        for first in range(0, ordered + TOGETHER, TOGETHER):
             size = min(TOGETHER, ordered - first)
             for each in range(size):
                 bucket = bucket_of(digests, np.int64(order[first + each]) * width)
-                waiting[each] = _near(bases, entries, bucket)
-                waiting[TOGETHER + each] = bucket
+                waiting[now + each] = _near(bases, entries, bucket)
+                waiting[now + TOGETHER + each] = bucket
+                prefetch(bits, waiting[now + each] >> 3)
             for each in range(size):
-                waiting[2 * TOGETHER + each] = _window(bits, waiting[each])
-            for each in range(size):
-                begin, length = _bounds(bits, places, entries, waiting[TOGETHER + each], waiting[each])
-                waiting[each] = begin if length > 0 else 0
-                waiting[TOGETHER + each] = length
-            for each in range(size):
-                at, length = waiting[each] * stride, waiting[TOGETHER + each]
-                waiting[2 * TOGETHER + each] = np.int64(rows[at]) + np.int64(rows[at + length * stride])
-            for each in range(size):
-                query = np.int64(order[first + each])
-                at, low, length = query * width + BUCKET, waiting[each], waiting[TOGETHER + each]
+                bucket = waiting[now + TOGETHER + each]
+                begin, length = _bounds(bits, places, entries, bucket, waiting[now + each])
+                begin = begin if length > 0 else 0
+                waiting[now + each], waiting[now + TOGETHER + each] = begin, length
+            now, before = before, now
+            for each in range(min(TOGETHER, ordered - first + TOGETHER)):
+                low, length = waiting[before + each], waiting[before + TOGETHER + each]
+                prefetch(rows, low * stride)
+                prefetch(rows, (low + length) * stride)
+                if first == 0:
+                    continue
+                at = np.int64(order[first - TOGETHER + each]) * width + BUCKET
+                low, length = waiting[now + each], waiting[now + TOGETHER + each]
                 row = _among(rows, stride, low, length, number(digests, at))
                 if (length > _SOME) | (row >= 0) & (_differ(rows, max(row, 0) * stride, digests, at, rest) != 0):
                     row = _within(rows, rest, low, length, digests, at)
-                found = np.int64(rows[max(row, 0) * stride + rest]) & -np.int64(row >= 0)  # nobody foresees a branch
-                out[query] = _large(large, larger, row) if found == LARGE else found
+                waiting[now + each] = row
+                waiting[now + TOGETHER + each] = rows[max(row, 0) * stride + rest]
+            for each in range(min(TOGETHER, ordered - first + TOGETHER) if first > 0 else 0):
+                row = waiting[now + each]
+                found = waiting[now + TOGETHER + each] & -np.int64(row >= 0)  # nobody foresees a branch
+                out[order[first - TOGETHER + each]] = _large(large, larger, row) if found == LARGE else found
     return 0
 
 
