@@ -97,5 +97,6 @@ def _pieces_in(name: str, tables: words.Tables) -> int:
     room = search.Room.make()
     row = np.frombuffer(name.encode(), np.uint8)
     _, n_codes, _ = search.read_ascii(row, 0, len(row), room.text, 0, room.codes, 1, shape.CLASSES)
-    codes, hits = room.codes.astype(int), room.hits.astype(int)  # what is not compiled overflows in narrow numbers
-    return int(search.find_pieces(codes, n_codes, hits, tables.bits, tables.ranks, tables.groups.reshape(-1)))
+    # what is not compiled overflows in narrow numbers
+    codes, keys, hits = (each.astype(int) for each in (room.codes, room.keys, room.hits))
+    return int(search.find_pieces(codes, n_codes, keys, hits, tables.bits, tables.ranks, tables.groups.reshape(-1)))

@@ -159,7 +159,7 @@ def scan(
     lexicon_marks, lexicon_keys, lexicon_values, n_lexicon, owned_marks, owned_keys, owned_values, n_owned,
     official_marks, official_keys, official_values, n_official,
     owners, commons, families, weights, least, keep_terms,
-    text, kind, texts, codes, place_of, until, points, begins, rows, matches, hits,
+    text, kind, texts, codes, place_of, until, points, begins, rows, matches, keys, hits,
     costs, steps, parts, found, at, x,
     out, scores, kept_terms, capacity, done,
 ):  # fmt: skip
@@ -175,7 +175,7 @@ def scan(
             row, offsets, since, behind, texts, codes, begins,
             text, kind, place_of, until, points, folds, n_folds, classes,
         )  # fmt: skip
-        kept = find_pieces(codes, n_codes, hits, bits, ranks, groups)
+        kept = find_pieces(codes, n_codes, keys, hits, bits, ranks, groups)
         h = 0
         for each in range(since, behind):
             count, h = find_words(

@@ -46,18 +46,32 @@ class Room(NamedTuple):
     begins: np.ndarray  # i4: of each name, where it begins in texts, and in codes; then where the next would
     rows: np.ndarray  # i4: three rows of an edit table
     matches: np.ndarray  # i4: FIELDS each
-    hits: np.ndarray  # i8: see find_pieces
+    keys: np.ndarray  # i4: see find_pieces
+    hits: np.ndarray  # i8: likewise
 
     @classmethod
     def make(cls) -> "Room":
         """A room of one's own: one for each thread."""
-        kinds = [np.uint8] * 3 + [np.uint16] + [np.int32] * 6 + [np.int64]
+        kinds = [np.uint8] * 3 + [np.uint16] + [np.int32] * 7 + [np.int64]
         names = TOGETHER + 1
-        sizes = [400, 400, 400 * names, 800 * names, 400, 400, 80, 2 * names, 192, FIELDS * MOST_MATCHES, 800 * names]
+        sizes = [
+            400,
+            400,
+            400 * names,
+            800 * names,
+            400,
+            400,
+            80,
+            2 * names,
+            192,
+            FIELDS * MOST_MATCHES,
+            800 * names,
+            800 * names,
+        ]
         return cls(*(np.zeros(size, kind) for size, kind in zip(sizes, kinds, strict=True)))
 
 
-ROOM = ("u1*",) * 3 + ("u2*",) + ("i4*",) * 6 + ("i8*",)
+ROOM = ("u1*",) * 3 + ("u2*",) + ("i4*",) * 7 + ("i8*",)
 TABLES = ("i4*", "i8*", "i4*", "i4*", "i4*", "u1*", "i4*", "u1*", "i4*")  # shape.CLASSES, words.Tables
 
 
@@ -157,25 +171,34 @@ def fits_between(beside, at, read):
 
 
 @inner
-def find_pieces(codes, n_codes, hits, bits, ranks, groups):
+def find_pieces(codes, n_codes, keys, hits, bits, ranks, groups):
     """Where a piece of a word stands between codes that some change of the word leaves beside it; answers how many.
 
-    hits: code at which it begins << 40, and below it eight codes of five bits, those of the piece in the middle; later
-    its group in their place. Both loops write each hit and count the ones that are kept: whether the next letter
-    betrays a word no processor foretells, and a branch would cost more than the loop.
+    keys: of each code, the four that end with it. hits: where a piece ends; later, from the upper bits on, the code at
+    which it begins (24), two codes before it (5 each), its group (20), and two behind. Both loops write each hit and
+    count the ones that are kept: whether the next letter betrays a word no processor foretells, and a branch would cost
+    more than the loop.
     """
+    keys[1] = codes[1] & shape.CODE
+    keys[2] = keys[1] << 5 | codes[2] & shape.CODE
+    for i in range(3, n_codes + BESIDE):  # a loop that the compiler makes one of vectors
+        keys[i] = (
+            (codes[i - 3] & shape.CODE) << 15
+            | (codes[i - 2] & shape.CODE) << 10
+            | (codes[i - 1] & shape.CODE) << 5
+            | codes[i] & shape.CODE
+        )
     n_hits = 0
-    read = 0
-    for i in range(1, n_codes + BESIDE):
-        read = read << 5 | codes[i] & shape.CODE
-        key = read >> 10 & 0xFFFFF
-        hits[n_hits] = (i - 5) << 40 | read & 0xFFFFFFFFFF
+    for i in range(3, n_codes):
+        key = keys[i]
+        hits[n_hits] = i
         n_hits += bits[key >> 6] >> (key & 63) & 1
     kept = 0
     for h in range(n_hits):
-        read = hits[h]
-        group = group_of(read >> 10 & 0xFFFFF, bits, ranks)
-        hits[kept] = read & ~(0xFFFFF << 10) | group << 10
+        i = hits[h]
+        group = group_of(keys[i], bits, ranks)
+        read = (i - 3) << 40 | (keys[i - BESIDE] >> 10) << 30 | group << 10 | keys[i + BESIDE] & 0x3FF
+        hits[kept] = read
         kept += fits_between(groups, GROUP * group + 1, read)
     return kept
 
@@ -311,7 +334,7 @@ def find_words(
 def candidates(
     n_rows, offsets, row, folds, n_folds,
     classes, bits, ranks, groups, entries, letters, first, shapes, shape_first,
-    text, kind, texts, codes, place, until, points, begins, rows, matches, hits,
+    text, kind, texts, codes, place, until, points, begins, rows, matches, keys, hits,
     found, capacity,
 ):  # fmt: skip
     """Only the matches, unjudged: rows of found are (row, word, start, behind the end, rank) in the folded text.
@@ -325,7 +348,7 @@ def candidates(
             row, offsets, since, behind, texts, codes, begins,
             text, kind, place, until, points, folds, n_folds, classes,
         )  # fmt: skip
-        kept = find_pieces(codes, n_codes, hits, bits, ranks, groups)
+        kept = find_pieces(codes, n_codes, keys, hits, bits, ranks, groups)
         h = 0
         for each in range(since, behind):
             count, h = find_words(
