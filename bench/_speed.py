@@ -12,7 +12,7 @@ from _lists import array, register_of, repeat, stream, toml
 from _rows import Bar, Row
 
 from khien.app.registers import lookalike
-from khien.names import search, shape
+from khien.names import reference, search, shape
 from khien.names.program import Program
 
 WORDS = 1_000
@@ -53,7 +53,7 @@ def _scan(text: Path, register: Path | None) -> Took:
 
 
 def candidates(folder: Path, scratch: Path, quick: bool) -> Iterator[Row]:
-    """Names in Arrow buffers through names.search.candidates, in this process."""
+    """Names in Arrow buffers through names.reference.candidates, in this process."""
     rows = FEW if quick else ROWS
     column = array(stream(folder), rows)
     for label, register in registers(scratch).items():
@@ -72,7 +72,7 @@ def _candidates(program: Program, column: pa.StringArray) -> tuple[list[Took], i
     matches = 0
     for turn in range(6):  # the first loads the kernel
         started, busy = time.perf_counter(), time.process_time()
-        matches = search.candidates(
+        matches = reference.candidates(
             len(column), offsets, row, program.folds, len(program.folds) // 2,
             shape.CLASSES, *(each.reshape(-1) for each in program.word_tables), *room,
             found.reshape(-1), len(found),

@@ -69,7 +69,7 @@ class Damaged:
         rest, larger, places = SHA1 - buckets.BUCKET, len(self.large) // 2, buckets.PLACES
         parts = (self.rows, self.entries, rest, self.bits, self.bases, places, self.large, larger)
         out = np.zeros(len(digests), np.int64)
-        waiting, found = np.zeros(3 * buckets.TOGETHER, np.int64), np.zeros(2, np.int64)
+        waiting, found = np.zeros(buckets.WAITING, np.int64), np.zeros(2, np.int64)
         starts, order = np.zeros(buckets.PARTS + 1, np.int64), np.zeros(len(digests), np.int32)
         buckets.counts(*parts, digests, len(digests), waiting, starts, order, out)
         for digest, count in zip(digests, out, strict=True):

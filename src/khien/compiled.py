@@ -97,6 +97,9 @@ class _Prefetch(Native):
     """``prefetch(array, at)``: an element will be read soon, so that its memory is on its way meanwhile. It need not be
     there: nothing is read."""
 
+    def __init__(self) -> None:
+        self.symbol, self.how = "llvm.prefetch.p0", (0, 3, 1)  # to be read, to be kept near, data
+
     def __call__(self, _array: Any, _at: int) -> None:
         """What is interpreted waits anyway."""
 
@@ -111,9 +114,8 @@ class _Prefetch(Native):
             place = cgutils.pointer_add(builder, array, builder.mul(at, ir.Constant(at.type, size)))
             byte, number = ir.PointerType(ir.IntType(8)), ir.IntType(32)
             asked = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
-            soon = cgutils.get_or_insert_function(builder.module, asked, "llvm.prefetch.p0")
-            read, keep, data = (ir.Constant(number, each) for each in (0, 3, 1))
-            builder.call(soon, [builder.bitcast(place, byte), read, keep, data])
+            soon = cgutils.get_or_insert_function(builder.module, asked, self.symbol)
+            builder.call(soon, [builder.bitcast(place, byte), *(ir.Constant(number, each) for each in self.how)])
             return context.get_dummy_value()
 
         return intrinsic(lambda _context, array, _at: (types.void(array, types.int64), call))
@@ -213,7 +215,7 @@ class Kernel:
                 if _is_inner(value):
                     digest.update(_text(value))
                 elif isinstance(value, Native):
-                    digest.update(repr(vars(value)).encode())
+                    digest.update(f"{type(value).__name__} {label} {vars(value)}".encode())
                 elif isinstance(value, int | float):
                     digest.update(f"{label}={value}".encode())
         return digest.hexdigest()[:32]

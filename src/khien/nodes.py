@@ -69,12 +69,12 @@ def _next(w0, w1, w9, w14):
 
 
 @inner
-def _sixteen(room, constants, at):
-    """Sixteen rounds of each lane, with the constants from at on, and the words for the next sixteen."""
-    k0, k1, k2, k3 = constants[at], constants[at + 1], constants[at + 2], constants[at + 3]
-    k4, k5, k6, k7 = constants[at + 4], constants[at + 5], constants[at + 6], constants[at + 7]
-    k8, k9, k10, k11 = constants[at + 8], constants[at + 9], constants[at + 10], constants[at + 11]
-    k12, k13, k14, k15 = constants[at + 12], constants[at + 13], constants[at + 14], constants[at + 15]
+def _sixteen(room, constants, first):
+    """Sixteen rounds of each lane, with the constants from first on, and the words for the next sixteen."""
+    k0, k1, k2, k3 = constants[first], constants[first + 1], constants[first + 2], constants[first + 3]
+    k4, k5, k6, k7 = constants[first + 4], constants[first + 5], constants[first + 6], constants[first + 7]
+    k8, k9, k10, k11 = constants[first + 8], constants[first + 9], constants[first + 10], constants[first + 11]
+    k12, k13, k14, k15 = constants[first + 12], constants[first + 13], constants[first + 14], constants[first + 15]
     for lane in range(LANES):
         at, word = _STATE + lane, _WORDS + lane
         a, b, c, d = room[at], room[at + LANES], room[at + 2 * LANES], room[at + 3 * LANES]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from khien.breach import buckets, sealed
-from khien.breach.buckets import BUCKET, BUCKETS, ORDERED, PARTS, PLACES, TOGETHER
+from khien.breach.buckets import BUCKET, BUCKETS, ORDERED, PARTS, PLACES, WAITING
 from khien.breach.sorting import merged, write_run
 from khien.breach.table import NTLM, SHA1, Table, build
 from khien.errors import ContractError, CustodyError
@@ -199,7 +199,7 @@ def test_kernels_do_as_their_functions_say(tmp_path: Path) -> None:
         asked = entries[::3, :NTLM].copy()
         asked[::2, -1] ^= 1
         asked = asked.reshape(-1)
-        times, waiting = np.zeros(len(asked) // NTLM, np.int64), np.zeros(4 * TOGETHER, np.int64)
+        times, waiting = np.zeros(len(asked) // NTLM, np.int64), np.zeros(WAITING, np.int64)
         starts, order = np.zeros(PARTS + 1, np.int64), np.zeros(min(len(times), ORDERED), np.int32)
         kernel(buckets.counts)(*parts, asked, len(times), waiting, starts, order, times)
         one = [kernel(buckets.count)(*parts, asked[at : at + NTLM]) for at in range(0, 40 * NTLM, NTLM)]

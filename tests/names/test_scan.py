@@ -181,10 +181,10 @@ def test_interpreted_it_finds_the_same(folds, fold: bytes) -> None:
     table = np.frombuffer(fold, "<u4").astype(np.int64)
     arrays = [np.cumsum([0, *map(len, names)]).astype(np.int32), np.frombuffer(b"".join(names), np.uint8), table]
     rest = [shape.CLASSES, *(each.reshape(-1) for each in tables), *search.Room.make(), np.zeros(500, np.int32)]
-    count = search.candidates(len(names), *arrays, len(table) // 2, *rest, 100)
+    count = reference.candidates(len(names), *arrays, len(table) // 2, *rest, 100)
     # interpreted, numbers have no width: arrays are lists
     plain = [each.tolist() for each in (*arrays, *rest)]
-    assert search.candidates.plain(len(names), *plain[:3], len(table) // 2, *plain[3:], 100) == count
+    assert reference.candidates.plain(len(names), *plain[:3], len(table) // 2, *plain[3:], 100) == count
     assert plain[-1] == rest[-1].tolist()
     assert count >= 30
 

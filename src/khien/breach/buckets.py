@@ -19,6 +19,7 @@ GROUPS = BUCKETS // GROUP
 LARGE = 255
 SPARE = 8  # octets behind the last bit that a look-up may read
 TOGETHER = 128  # queries of a batch that wait for memory at once
+WAITING = 4 * TOGETHER  # numbers that a batch keeps of queries: two of each, of one stage and of the next
 ORDERED = 1 << 17  # queries of a batch that are put in order before
 PARTS = 1 << 13  # in so many parts
 
@@ -234,7 +235,7 @@ def _order(digests, first, size, width, starts, order):
 @kernel("i8", "u1*", "i8", "i8", "u1*", "u4*", "u1*", "i8*", "i8", "u1*", "i8", "i8*", "i8*", "i4*", "i8*")
 def counts(rows, entries, rest, bits, bases, places, large, larger, digests, n, waiting, starts, order, out):
     """The counts of n digests, in stages: while one is compared, the rows of the next are on their way. They are asked
-    for a query's at a time: a processor forgets what it is asked for all at once. waiting: TOGETHER numbers four times.
+    for a query's at a time: a processor forgets what it is asked for all at once.
     """
     width, stride = rest + BUCKET, rest + 1
     now, before = 0, 2 * TOGETHER
@@ -255,9 +256,10 @@ def counts(rows, entries, rest, bits, bases, places, large, larger, digests, n, 
                 waiting[now + each], waiting[now + TOGETHER + each] = begin, length
             now, before = before, now
             for each in range(min(TOGETHER, ordered - first + TOGETHER)):
-                low, length = waiting[before + each], waiting[before + TOGETHER + each]
-                prefetch(rows, low * stride)
-                prefetch(rows, (low + length) * stride)
+                if each < size:
+                    low, length = waiting[before + each], waiting[before + TOGETHER + each]
+                    prefetch(rows, low * stride)
+                    prefetch(rows, (low + length) * stride)
                 if first == 0:
                     continue
                 at = np.int64(order[first - TOGETHER + each]) * width + BUCKET

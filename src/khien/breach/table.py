@@ -95,7 +95,7 @@ class Table:
         if digests.shape[1:] != (self.width,):
             raise ContractError(f"rows of {digests.shape} were looked for among digests of {self.width} octets")
         out, n = np.empty(len(digests), np.int64), len(digests)
-        waiting, starts = np.empty(4 * buckets.TOGETHER, np.int64), np.empty(buckets.PARTS + 1, np.int64)
+        waiting, starts = np.empty(buckets.WAITING, np.int64), np.empty(buckets.PARTS + 1, np.int64)
         order = np.empty(min(n, buckets.ORDERED), np.int32)
         buckets.counts(*self.parts, digests, n, waiting, starts, order, out)
         return out

@@ -12,6 +12,7 @@ import numpy as np
 
 from khien.compiled import inner, kernel
 from khien.names import match, search, shape, text
+from khien.names.search import find_pieces, find_words, read_names
 from khien.names.text import is_separator
 from khien.names.words import LONGEST, Tables, Word
 
@@ -312,13 +313,51 @@ def matches(names: Sequence[str], words: Sequence[Word], interpreted: bool = Fal
     return found[:count]
 
 
+@kernel("i8", "i8", "i4*", "u1*", "i8*", "i8", *search.TABLES, *search.ROOM, "i4*", "i8")
+def candidates(
+    n_rows, offsets, row, folds, n_folds,
+    classes, bits, ranks, groups, entries, letters, first, shapes, shape_first,
+    text, kind, texts, codes, place, until, points, begins, rows, matches, keys, hits,
+    found, capacity,
+):  # fmt: skip
+    """Only the matches, unjudged: rows of found are (row, word, start, behind the end, rank) in the folded text.
+
+    Answers how many rows of found there are; at ``capacity`` it stops.
+    """
+    total = 0
+    for since in range(0, n_rows, search.TOGETHER):
+        behind = min(since + search.TOGETHER, n_rows)
+        n_codes = read_names(
+            row, offsets, since, behind, texts, codes, begins,
+            text, kind, place, until, points, folds, n_folds, classes,
+        )  # fmt: skip
+        kept = find_pieces(codes, n_codes, keys, hits, bits, ranks, groups)
+        h = 0
+        for each in range(since, behind):
+            count, h = find_words(
+                h, kept, each - since, begins, texts, codes, hits, rows, matches,
+                groups, entries, letters, first, shapes, shape_first,
+            )  # fmt: skip
+            begin = begins[2 * (each - since)]
+            for i in range(count):
+                if total == capacity:
+                    return total
+                found[5 * total] = each
+                found[5 * total + 1] = matches[search.FIELDS * i]
+                found[5 * total + 2] = matches[search.FIELDS * i + 1] - begin
+                found[5 * total + 3] = matches[search.FIELDS * i + 2] - begin
+                found[5 * total + 4] = matches[search.FIELDS * i + 3]
+                total += 1
+    return total
+
+
 def scanned(names: Sequence[bytes], tables: Tables, folds: np.ndarray, most: int = search.MOST_MATCHES) -> np.ndarray:
     """The same of names as met, said by the scan, to be held against; most: how many words a name has on average.
 
     tables: of the words; folds: fold.bin as the scan takes it, i8.
     """
     found = np.zeros((most * len(names), 5), np.int32)
-    count = search.candidates(
+    count = candidates(
         len(names), _offsets(names), np.frombuffer(b"".join(names) + b"\0", np.uint8), folds, len(folds) // 2,
         shape.CLASSES, *(each.reshape(-1) for each in tables), *search.Room.make(), found.reshape(-1), len(found),
     )  # fmt: skip

@@ -54,20 +54,8 @@ class Room(NamedTuple):
         """A room of one's own: one for each thread."""
         kinds = [np.uint8] * 3 + [np.uint16] + [np.int32] * 7 + [np.int64]
         names = TOGETHER + 1
-        sizes = [
-            400,
-            400,
-            400 * names,
-            800 * names,
-            400,
-            400,
-            80,
-            2 * names,
-            192,
-            FIELDS * MOST_MATCHES,
-            800 * names,
-            800 * names,
-        ]
+        sizes = [400, 400, 400 * names, 800 * names, 400, 400, 80, 2 * names, 192, FIELDS * MOST_MATCHES]
+        sizes += [800 * names, 800 * names]
         return cls(*(np.zeros(size, kind) for size, kind in zip(sizes, kinds, strict=True)))
 
 
@@ -175,12 +163,11 @@ def find_pieces(codes, n_codes, keys, hits, bits, ranks, groups):
     """Where a piece of a word stands between codes that some change of the word leaves beside it; answers how many.
 
     keys: of each code, the four that end with it. hits: where a piece ends; later, from the upper bits on, the code at
-    which it begins (24), two codes before it (5 each), its group (20), and two behind. Both loops write each hit and
-    count the ones that are kept: whether the next letter betrays a word no processor foretells, and a branch would cost
-    more than the loop.
+    which it begins (24), two codes before it (5 each), its group (20), and two behind. The last two loops write each
+    and count the ones that are kept: whether the next letter betrays a word no processor foretells, and a branch would
+    cost more than the loop.
     """
-    keys[1] = codes[1] & shape.CODE
-    keys[2] = keys[1] << 5 | codes[2] & shape.CODE
+    keys[1] = keys[2] = 0  # no more is read of them than what stands before the first name
     for i in range(3, n_codes + BESIDE):  # a loop that the compiler makes one of vectors
         keys[i] = (
             (codes[i - 3] & shape.CODE) << 15
@@ -328,44 +315,6 @@ def find_words(
                 )  # fmt: skip
         h += 1
     return count, h
-
-
-@kernel("i8", "i8", "i4*", "u1*", "i8*", "i8", *TABLES, *ROOM, "i4*", "i8")
-def candidates(
-    n_rows, offsets, row, folds, n_folds,
-    classes, bits, ranks, groups, entries, letters, first, shapes, shape_first,
-    text, kind, texts, codes, place, until, points, begins, rows, matches, keys, hits,
-    found, capacity,
-):  # fmt: skip
-    """Only the matches, unjudged: rows of found are (row, word, start, behind the end, rank) in the folded text.
-
-    Answers how many rows of found there are; at ``capacity`` it stops.
-    """
-    total = 0
-    for since in range(0, n_rows, TOGETHER):
-        behind = min(since + TOGETHER, n_rows)
-        n_codes = read_names(
-            row, offsets, since, behind, texts, codes, begins,
-            text, kind, place, until, points, folds, n_folds, classes,
-        )  # fmt: skip
-        kept = find_pieces(codes, n_codes, keys, hits, bits, ranks, groups)
-        h = 0
-        for each in range(since, behind):
-            count, h = find_words(
-                h, kept, each - since, begins, texts, codes, hits, rows, matches,
-                groups, entries, letters, first, shapes, shape_first,
-            )  # fmt: skip
-            begin = begins[2 * (each - since)]
-            for i in range(count):
-                if total == capacity:
-                    return total
-                found[5 * total] = each
-                found[5 * total + 1] = matches[FIELDS * i]
-                found[5 * total + 2] = matches[FIELDS * i + 1] - begin
-                found[5 * total + 3] = matches[FIELDS * i + 2] - begin
-                found[5 * total + 4] = matches[FIELDS * i + 3]
-                total += 1
-    return total
 
 
 @kernel("i8", "u1*", "i8", "i4*", "f4*")

@@ -61,7 +61,7 @@ class Accounts:
     shares: Shares
     country: str = VIET_NAM
     _files: dict[int, Exposed] = field(default_factory=dict[int, Exposed], init=False, repr=False)
-    public: AtVersion[_Public] = field(init=False, repr=False)
+    public: AtVersion[_Public] = field(init=False, repr=False)  # what anybody may be told of
     _lengths: dict[tuple[int, int], _Length] = field(
         default_factory=dict[tuple[int, int], _Length], init=False, repr=False
     )

@@ -71,7 +71,8 @@ class AtVersion(Generic[T]):
 
 
 class Leaking(NamedTuple):
-    """What is held of what leaked, and who holds the keys that accounts are looked for under."""
+    """What is held of what leaked, and who holds the keys that accounts are looked for under: files of keys come and go
+    with what the store says is kept under them."""
 
     held: views.Leaks
     keys: tuple[Key, ...]

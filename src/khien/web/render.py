@@ -92,7 +92,7 @@ class Frame:
             elsewhere=self.link(other, "picture") if params is None else self.link(other, page, **params),
             to=partial(self.link, language),
             say=partial(words.page, language=language),
-            once=partial(self._once, language, page),
+            kept=partial(self._part, language, page),
             number=lambda value, places=0: words.number(value, language, places),
             day=partial(views.day, language=language),
             # a page without an address tells of an error, maybe of the store's: it asks the store nothing
@@ -100,7 +100,7 @@ class Frame:
             **view,
         )
 
-    def _once(self, language: str, page: str, part: str, /, *made_of: object, caller: Callable[[], str]) -> str:
+    def _part(self, language: str, page: str, part: str, /, *made_of: object, caller: Callable[[], str]) -> str:
         """A part of a page that is the same for all who read it, written anew only when what it is made of changes."""
         made, text = self._kept.get((language, page, part), (None, ""))
         if made != made_of:

@@ -302,9 +302,10 @@ def serve() -> ASGIApp:
         people=_people(asked, store) if asked.breach.serve else None, guide=guides.load(asked.people),
         listed=_listed(asked, store, detector.register), warm=True,
     )  # fmt: skip
+    whole = beside(site, _mounted(Path(asked.data), store)) if asked.breach.serve else site
     gc.collect()
     gc.freeze()  # what is there now stays: to look through it again and again would hold up whoever asks
-    return beside(site, _mounted(Path(asked.data), store)) if asked.breach.serve else site
+    return whole
 
 
 def hosts(site: configuration.Site) -> tuple[str, ...]:
