@@ -151,6 +151,7 @@ def endless(head: bytes, again: bytes, pause: float = 0) -> Answer:
 
 
 OK = b"HTTP/1.1 200 OK\r\n"
+EITHER = "cannot be reached|in time"  # whichever comes first: on a busy machine even a flood takes its time
 
 
 @pytest.mark.parametrize(
@@ -160,8 +161,8 @@ OK = b"HTTP/1.1 200 OK\r\n"
         (endless(OK, b"a", 0.02), "in time"),  # an octet at a time, of the head
         (endless(OK + b"\r\n", b"a", 0.02), "in time"),  # and of the body
         (endless(b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", 0.001), "in time"),
-        (endless(OK, b"A: " + b"b" * 1000 + b"\r\n"), "cannot be reached"),  # a flood of fields
-        (endless(b"\xff" * 2000, b"\0" * 100), "cannot be reached"),
+        (endless(OK, b"A: " + b"b" * 1000 + b"\r\n"), EITHER),  # a flood of fields
+        (endless(b"\xff" * 2000, b"\0" * 100), EITHER),
         (lambda connection, *_: connection.sendall(OK + b"Content-Length: 9\r\n\r\nshort"), "cannot be reached"),
         (lambda connection, *_: connection.close(), "cannot be reached"),
     ],
