@@ -15,6 +15,7 @@ import os
 import stat
 import sys
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
@@ -51,12 +52,12 @@ def inner(function: Any) -> Any:
     return function
 
 
-class Native:
+class Native(ABC):
     """What kernels call and the compiler writes itself."""
 
+    @abstractmethod
     def native(self) -> Any:
         """As numba calls it."""
-        raise NotImplementedError
 
 
 class Instruction(Native):

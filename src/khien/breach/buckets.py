@@ -232,47 +232,60 @@ def _order(digests, first, size, width, starts, order):
         starts[part] += 1
 
 
+@inner
+def _seek(entries, bits, bases, places, digests, width, order, first, size, waiting, at):
+    """How many digests come before the bucket of each of so many queries, from waiting[at] on, and how many are in it,
+    TOGETHER places behind."""
+    for each in range(size):
+        bucket = bucket_of(digests, np.int64(order[first + each]) * width)
+        waiting[at + each] = _near(bases, entries, bucket)
+        waiting[at + TOGETHER + each] = bucket
+        prefetch(bits, waiting[at + each] >> 3)
+    for each in range(size):
+        begin, length = _bounds(bits, places, entries, waiting[at + TOGETHER + each], waiting[at + each])
+        waiting[at + each] = begin if length > 0 else 0
+        waiting[at + TOGETHER + each] = length
+
+
+@inner
+def _meet(rows, rest, digests, at, low, length):
+    """The row of a bucket that holds the digest whose rest stands at a place; -1: none does."""
+    stride = rest + 1
+    row = _among(rows, stride, low, length, number(digests, at))
+    if (length > _SOME) | (row >= 0) & (_differ(rows, max(row, 0) * stride, digests, at, rest) != 0):
+        row = _within(rows, rest, low, length, digests, at)
+    return row
+
+
 @kernel("i8", "u1*", "i8", "i8", "u1*", "u4*", "u1*", "i8*", "i8", "u1*", "i8", "i8*", "i8*", "i4*", "i8*")
 def counts(rows, entries, rest, bits, bases, places, large, larger, digests, n, waiting, starts, order, out):
     """The counts of n digests, in stages: while one is compared, the rows of the next are on their way. They are asked
     for a query's at a time: a processor forgets what it is asked for all at once.
     """
     width, stride = rest + BUCKET, rest + 1
-    now, before = 0, 2 * TOGETHER
+    here, ahead = 0, 2 * TOGETHER  # where in waiting the queries stand that are compared, and those of the next stage
     for done in range(0, n, ORDERED):
         ordered = min(ORDERED, n - done)
         _order(digests, done, ordered, width, starts, order)
+        ready = 0  # queries that are compared
         for first in range(0, ordered + TOGETHER, TOGETHER):
-            size = min(TOGETHER, ordered - first)
-            for each in range(size):
-                bucket = bucket_of(digests, np.int64(order[first + each]) * width)
-                waiting[now + each] = _near(bases, entries, bucket)
-                waiting[now + TOGETHER + each] = bucket
-                prefetch(bits, waiting[now + each] >> 3)
-            for each in range(size):
-                bucket = waiting[now + TOGETHER + each]
-                begin, length = _bounds(bits, places, entries, bucket, waiting[now + each])
-                begin = begin if length > 0 else 0
-                waiting[now + each], waiting[now + TOGETHER + each] = begin, length
-            now, before = before, now
-            for each in range(min(TOGETHER, ordered - first + TOGETHER)):
+            size = max(0, min(TOGETHER, ordered - first))
+            _seek(entries, bits, bases, places, digests, width, order, first, size, waiting, ahead)
+            for each in range(max(ready, size)):
                 if each < size:
-                    low, length = waiting[before + each], waiting[before + TOGETHER + each]
-                    prefetch(rows, low * stride)
-                    prefetch(rows, (low + length) * stride)
-                if first == 0:
-                    continue
-                at = np.int64(order[first - TOGETHER + each]) * width + BUCKET
-                low, length = waiting[now + each], waiting[now + TOGETHER + each]
-                row = _among(rows, stride, low, length, number(digests, at))
-                if (length > _SOME) | (row >= 0) & (_differ(rows, max(row, 0) * stride, digests, at, rest) != 0):
-                    row = _within(rows, rest, low, length, digests, at)
-                waiting[now + each] = row
-                waiting[now + TOGETHER + each] = rows[max(row, 0) * stride + rest]
-            for each in range(min(TOGETHER, ordered - first + TOGETHER) if first > 0 else 0):
-                row = waiting[now + each]
-                found = waiting[now + TOGETHER + each] & -np.int64(row >= 0)  # nobody foresees a branch
+                    begin, length = waiting[ahead + each], waiting[ahead + TOGETHER + each]
+                    prefetch(rows, begin * stride)
+                    prefetch(rows, (begin + length) * stride)
+                if each < ready:
+                    at = np.int64(order[first - TOGETHER + each]) * width + BUCKET
+                    row = _meet(rows, rest, digests, at, waiting[here + each], waiting[here + TOGETHER + each])
+                    waiting[here + each] = row
+                    waiting[here + TOGETHER + each] = rows[max(row, 0) * stride + rest]
+            for each in range(ready):
+                row = waiting[here + each]
+                found = waiting[here + TOGETHER + each] & -np.int64(row >= 0)  # nobody foresees a branch
                 out[order[first - TOGETHER + each]] = _large(large, larger, row) if found == LARGE else found
+            here, ahead, ready = ahead, here, size
     return 0
 
 
