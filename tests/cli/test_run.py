@@ -303,8 +303,33 @@ def test_the_site_is_served_beside_the_run_and_goes_with_it(place: Path, end: si
         assert end == signal.SIGKILL or not list((place / "khien-data").glob("site-*.json"))
     finally:
         running.kill()
-        _, said = running.communicate()
+        _, said = running.communicate(timeout=20)  # the end of what it said: the site, too, has gone
     assert f"the site is at http://{address}/" in said
+
+
+def test_signals_stop_a_run_whatever_they_interrupt(tmp_path: Path) -> None:
+    script = """
+import time
+from khien.cli.run import stopping
+with stopping() as stop:
+    print(flush=True)
+    until = time.monotonic() + 2
+    while time.monotonic() < until:
+        stop.wait(0)
+    print(stop.is_set(), flush=True)
+"""
+    running = subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, stdout=subprocess.PIPE)
+    try:
+        assert running.stdout
+        running.stdout.read(1)
+        end = time.monotonic() + 30
+        while running.poll() is None and time.monotonic() < end:
+            running.terminate()  # the last of them when nobody waits for it any more
+        running.kill()
+        assert running.stdout.read() == b"True\n"
+    finally:
+        running.kill()
+        running.communicate(timeout=20)
 
 
 def fetched(address: str, path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import multiprocessing
 import os
 import resource
 import secrets
@@ -161,7 +162,15 @@ def without_core() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
-def end_with_parent() -> None:
-    """Asks that this process ends when the one that started it does, however that ends; only Linux has a way."""
+def end_with_parent(parent: int | None = None) -> None:
+    """Asks that this process is killed when the one that started it has ended, however it did; only Linux has a way.
+
+    parent: its number, which what Python's multiprocessing started knows itself. Not asked to end: each thread of a
+    killed parent that goes sends the signal anew, and a handler of Python's that another interrupts may wait for ever.
+    """
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        started = multiprocessing.parent_process()
+        expected = parent or (started.pid if started else os.getppid())
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != expected:  # it had ended before we asked
+            os.kill(os.getpid(), signal.SIGKILL)

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 import webbrowser
+from _thread import start_new_thread
 from collections.abc import Generator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -144,7 +145,7 @@ def stopping() -> Generator[Event]:
     def on_signal(number: int, _frame: object) -> None:
         if stop.is_set() and number == signal.SIGINT:
             raise KeyboardInterrupt
-        stop.set()
+        start_new_thread(stop.set, ())  # whom this interrupts may hold the lock of the event
 
     for each in before:
         signal.signal(each, on_signal)

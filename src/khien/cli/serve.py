@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any, NamedTuple
@@ -139,13 +140,13 @@ def _start(module: Sequence[str], told: Path) -> subprocess.Popen[bytes]:
         env=os.environ | {SERVING: str(told)},
         stdin=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for us: the site goes when we let it go, with its workers
-        preexec_fn=_prepare,
+        preexec_fn=partial(_prepare, os.getpid()),
     )
 
 
-def _prepare() -> None:
+def _prepare(parent: int) -> None:
     """What a child does before it is one: it goes with us, and may have as many files open as it can be allowed."""
-    machine.end_with_parent()
+    machine.end_with_parent(parent)
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
 
