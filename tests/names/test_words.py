@@ -99,4 +99,5 @@ def _pieces_in(name: str, tables: words.Tables) -> int:
     _, n_codes, _ = search.read_ascii(row, 0, len(row), room.text, 0, room.codes, 1, shape.CLASSES)
     # what is not compiled overflows in narrow numbers
     codes, keys, hits = (each.astype(int) for each in (room.codes, room.keys, room.hits))
-    return int(search.find_pieces(codes, n_codes, keys, hits, tables.bits, tables.ranks, tables.groups.reshape(-1)))
+    groups, entries = tables.groups.reshape(-1), tables.entries.reshape(-1)
+    return int(search.find_pieces(codes, n_codes, keys, hits, tables.bits, tables.ranks, groups, entries))

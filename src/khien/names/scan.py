@@ -175,7 +175,7 @@ def scan(
             row, offsets, since, behind, texts, codes, begins,
             text, kind, place_of, until, points, folds, n_folds, classes,
         )  # fmt: skip
-        kept = find_pieces(codes, n_codes, keys, hits, bits, ranks, groups)
+        kept = find_pieces(codes, n_codes, keys, hits, bits, ranks, groups, entries)
         h = 0
         for each in range(since, behind):
             count, h = find_words(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from khien.compiled import inner, kernel
+from khien.compiled import inner, kernel, prefetch
 from khien.names import shape, words
 from khien.names.match import (
     EXACT,
@@ -85,7 +85,7 @@ def read_ascii(row, start, end, text, at, codes, n_codes, classes):
         text[at + i] = row[start + i] | 32  # a dot stays one
     for i in range(silent, n):
         found = classes[row[start + i]]
-        odd |= found | (found & before) << 1  # "--"
+        odd |= found + before  # the sum of two separators, "--", is odd
         before = found
         text[at + i] = found >> shape.CHARACTER & 0xFF
         both = (found & BOTH) + i * LETTER_OF_BOTH
@@ -159,7 +159,7 @@ def fits_between(beside, at, read):
 
 
 @inner
-def find_pieces(codes, n_codes, keys, hits, bits, ranks, groups):
+def find_pieces(codes, n_codes, keys, hits, bits, ranks, groups, entries):
     """Where a piece of a word stands between codes that some change of the word leaves beside it; answers how many.
 
     keys: of each code, the four that end with it. hits: where a piece ends; later, from the upper bits on, the code at
@@ -187,6 +187,8 @@ def find_pieces(codes, n_codes, keys, hits, bits, ranks, groups):
         read = (i - 3) << 40 | (keys[i - BESIDE] >> 10) << 30 | group << 10 | keys[i + BESIDE] & 0x3FF
         hits[kept] = read
         kept += fits_between(groups, GROUP * group + 1, read)
+    for h in range(kept):  # read soon, when what is met there decides what comes next
+        prefetch(entries, ENTRY * groups[GROUP * (hits[h] >> 10 & 0xFFFFF)])
     return kept
 
 

@@ -32,7 +32,7 @@ def _code(letter: str) -> int:
 
 CODE, LETTER = 31, 5  # bits of a code; where it stands beside one, the shift of the place of its letter in the name
 FIRST, CHARACTER, SECOND, COUNT = 0, 5, 16, 26  # where in a class: shifts of the codes, the character, how many codes
-SEPARATOR, ODD = 1 << 24, 1 << 25  # and bits; what two separators in a row have in common, doubled, is odd
+SEPARATOR, ODD = 1 << 24, 1 << 25  # and bits; the sum of two separators is odd, nothing below carries as far
 
 
 def _classes() -> np.ndarray:
