@@ -19,7 +19,7 @@ from khien.app import registers
 from khien.detectors.lookalike import Lookalike
 from khien.names import explain, program, reference, scan, search, text
 
-MOST = 16  # names of an input that are looked at
+MOST, LETTERS = 16, 640  # names of an input that are looked at, and bytes of all: two names too long to be any
 WATCHED = (text.prepare, text.punycode, text.utf8_at, text.fold_put, Lookalike.__call__, explain.explain)
 
 
@@ -27,7 +27,7 @@ def planted(content: bytes, words: list[bytes]) -> list[bytes]:
     """The names of an input, its words planted."""
     first, *rest = content.split(b"\xff")
     parts = (words[part[0] * len(words) // 256] + part[1:] for part in rest if part)
-    return b"".join((first, *parts)).split(b"\n")[:MOST]
+    return b"".join((first, *parts))[:LETTERS].split(b"\n")[:MOST]
 
 
 def expect_sane(made: program.Program, names: list[bytes]) -> None:
