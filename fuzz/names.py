@@ -9,6 +9,7 @@ Kernels are compiled and cannot be watched; how a name is read is also run inter
 
 import sys
 from functools import partial
+from zlib import crc32
 
 import atheris
 import numpy as np
@@ -20,6 +21,7 @@ from khien.detectors.lookalike import Lookalike
 from khien.names import explain, program, reference, scan, search, text
 
 MOST, LETTERS = 16, 640  # names of an input that are looked at, and bytes of all: two names too long to be any
+EXACT = 64  # one input in so many is held against the reference, which takes forty milliseconds
 WATCHED = (text.prepare, text.punycode, text.utf8_at, text.fold_put, Lookalike.__call__, explain.explain)
 
 
@@ -79,9 +81,10 @@ def test_one_input(
     read = [reference.read(name, folds) for name in names]
     for name, letters in zip(names, read, strict=True):
         expect_read(made, name, letters)
-    if content < b"\x20":  # one input in eight: these are slow
-        expect_exact(made, names, ["".join(letter.letter for letter in each) for each in read])
+    if content < b"\x20":  # one input in eight, of those made up
         expect_findings(detector, decoded)
+    if crc32(content) % EXACT == 0:
+        expect_exact(made, names, ["".join(letter.letter for letter in each) for each in read])
 
 
 def main() -> None:
