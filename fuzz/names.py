@@ -94,6 +94,7 @@ def main() -> None:
     folds = reference.unpack(made.folds.astype("<u4").tobytes())
     target = partial(test_one_input, detector, made, folds, [word.text.encode() for word in made.words])
     target(b"\x01\xff\x01.example")
+    expect_exact(made, [b"www.example"], ["www.example"])
     for function in WATCHED:
         atheris.instrument_func(function)
     atheris.Setup(sys.argv, target)
