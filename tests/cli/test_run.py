@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from khien import words
+from khien.cli.run import stopping
 from tests.cli.conftest import COMMAND, REGISTER, Khien
 
 CONFIG = """\
@@ -330,6 +331,19 @@ with stopping() as stop:
     finally:
         running.kill()
         running.communicate(timeout=20)
+
+
+def test_a_second_ctrl_c_interrupts_however_soon_it_comes() -> None:
+    with stopping() as stop:
+        signal.raise_signal(signal.SIGINT)
+        assert stop.wait(20)
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    with stopping():
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
 
 
 def fetched(address: str, path: str) -> str:

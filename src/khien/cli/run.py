@@ -141,11 +141,15 @@ def stopping() -> Generator[Event]:
     """Set by SIGTERM and SIGINT, once; a second SIGINT interrupts whatever is still going on."""
     stop = Event()
     before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+    asked = False
 
     def on_signal(number: int, _frame: object) -> None:
-        if stop.is_set() and number == signal.SIGINT:
+        nonlocal asked
+        if not asked:
+            asked = True
+            start_new_thread(stop.set, ())  # whom this interrupts may hold the lock of the event
+        elif number == signal.SIGINT:
             raise KeyboardInterrupt
-        start_new_thread(stop.set, ())  # whom this interrupts may hold the lock of the event
 
     for each in before:
         signal.signal(each, on_signal)
