@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from khien.breach import buckets, sealed
-from khien.breach.buckets import BUCKET, BUCKETS, ORDERED, PARTS, PLACES, WAITING
+from khien.breach.buckets import BUCKET, BUCKETS, NUMBER, ORDERED, PARTS, PLACES, TOGETHER, WAITING
 from khien.breach.sorting import merged, write_run
 from khien.breach.table import NTLM, SHA1, Table, build
 from khien.errors import ContractError, CustodyError
@@ -183,6 +183,13 @@ def test_damage_is_told_and_never_followed(tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".*"))
 
 
+def test_a_batch_is_answered_however_many_are_put_in_order_at_once(tmp_path: Path) -> None:
+    counts = _crowded(NTLM)
+    picked = np.random.default_rng(6).integers(0, len(counts) + 1, ORDERED + TOGETHER + 1)
+    digests, times = _array([*counts, b"?" * NTLM], NTLM), np.array([*counts.values(), 0])
+    assert (_table(tmp_path, counts, NTLM).counts(digests[picked]) == times[picked]).all()
+
+
 def test_kernels_do_as_their_functions_say(tmp_path: Path) -> None:
     counts = _crowded(NTLM)
     run = _run(tmp_path, {digest: count for digest, count in counts.items() if digest < _digest(NTLM, 5000, 0)})
@@ -200,8 +207,8 @@ def test_kernels_do_as_their_functions_say(tmp_path: Path) -> None:
         asked[::2, -1] ^= 1
         asked = asked.reshape(-1)
         times, waiting = np.zeros(len(asked) // NTLM, np.int64), np.zeros(WAITING, np.int64)
-        starts, order = np.zeros(PARTS + 1, np.int64), np.zeros(min(len(times), ORDERED), np.int32)
-        kernel(buckets.counts)(*parts, asked, len(times), waiting, starts, order, times)
+        starts, ordered = np.zeros(PARTS + 1, np.int64), np.zeros(len(times) * (NTLM + NUMBER), np.uint8)
+        kernel(buckets.counts)(*parts, asked, len(times), waiting, starts, ordered, times)
         one = [kernel(buckets.count)(*parts, asked[at : at + NTLM]) for at in range(0, 40 * NTLM, NTLM)]
         kernel(buckets.span)(n, bits, bases, PLACES.reshape(-1), 7, 16, found)
         digests, unfolded = np.zeros(n * NTLM, np.uint8), np.zeros(n, np.int64)

@@ -9,7 +9,7 @@ its count are in ``large``, in order. Behind the last row there is as much as fi
 
 import numpy as np
 
-from khien.breach.rows import COUNT, compared, number
+from khien.breach.rows import COUNT, compared, number, put
 from khien.compiled import Instruction, inner, kernel, prefetch, where
 
 BUCKET = 3  # octets that say the bucket
@@ -20,11 +20,12 @@ LARGE = 255
 SPARE = 8  # octets behind the last bit that a look-up may read
 TOGETHER = 128  # queries of a batch that wait for memory at once
 WAITING = 4 * TOGETHER  # numbers that a batch keeps of queries: two of each, of one stage and of the next
-ORDERED = 1 << 17  # queries of a batch that are put in order before
-PARTS = 1 << 13  # in so many parts
+ORDERED = 1 << 20  # queries of a batch that are put in order before
+PARTS = 1 << 10  # in so many parts
+NUMBER = 4  # octets of a query's number, behind its digest
 
 _SHIFT = 4  # of GROUP
-_PART = 11  # bits of a bucket that do not say its part
+_PART = 14  # bits of a bucket that do not say its part
 _WINDOW = 56  # bits that are looked at together: no sum of them spoils a sign
 _ALL = (1 << _WINDOW) - 1
 _ONES = 0x01010101010101  # one in each of their octets
@@ -218,26 +219,42 @@ def count(rows, entries, rest, bits, bases, places, large, larger, digest):
 
 
 @inner
-def _order(digests, first, size, width, starts, order):
-    """Queries by the first bits of their digests: then the pages they need are neighbours."""
+def _order(digests, first, size, width, starts, ordered):
+    """Copies queries in the order of the first bits of their digests, their numbers behind them: then the pages they
+    need are neighbours, and what is asked lies side by side."""
     for each in range(PARTS + 1):
         starts[each] = 0
     for each in range(first, first + size):
         starts[(bucket_of(digests, each * width) >> _PART) + 1] += 1
     for each in range(PARTS):
         starts[each + 1] += starts[each]
-    for each in range(first, first + size):
-        part = bucket_of(digests, each * width) >> _PART
-        order[starts[part]] = each
+    for each in range(size):
+        at = (first + each) * width
+        part = bucket_of(digests, at) >> _PART
+        to = starts[part] * (width + NUMBER)
         starts[part] += 1
+        for word in (0, min(8, width - 8), width - 8):  # the last two overlap, or are one
+            put(number(digests, at + word), ordered, to + word)
+        for octet in range(NUMBER):
+            ordered[to + width + octet] = (each >> (8 * octet)) & 255
 
 
 @inner
-def _seek(entries, bits, bases, places, digests, width, order, first, size, waiting, at):
+def _number(ordered, at):
+    return (
+        np.int64(ordered[at])
+        | np.int64(ordered[at + 1]) << 8
+        | np.int64(ordered[at + 2]) << 16
+        | np.int64(ordered[at + 3]) << 24
+    )
+
+
+@inner
+def _seek(entries, bits, bases, places, ordered, width, first, size, waiting, at):
     """How many digests come before the bucket of each of so many queries, from waiting[at] on, and how many are in it,
     TOGETHER places behind."""
     for each in range(size):
-        bucket = bucket_of(digests, np.int64(order[first + each]) * width)
+        bucket = bucket_of(ordered, (first + each) * width)
         waiting[at + each] = _near(bases, entries, bucket)
         waiting[at + TOGETHER + each] = bucket
         prefetch(bits, waiting[at + each] >> 3)
@@ -257,34 +274,36 @@ def _meet(rows, rest, digests, at, low, length):
     return row
 
 
-@kernel("i8", "u1*", "i8", "i8", "u1*", "u4*", "u1*", "i8*", "i8", "u1*", "i8", "i8*", "i8*", "i4*", "i8*")
-def counts(rows, entries, rest, bits, bases, places, large, larger, digests, n, waiting, starts, order, out):
+@kernel("i8", "u1*", "i8", "i8", "u1*", "u4*", "u1*", "i8*", "i8", "u1*", "i8", "i8*", "i8*", "u1*", "i8*")
+def counts(rows, entries, rest, bits, bases, places, large, larger, digests, n, waiting, starts, ordered, out):
     """The counts of n digests, in stages: while one is compared, the rows of the next are on their way. They are asked
     for a query's at a time: a processor forgets what it is asked for all at once.
     """
     width, stride = rest + BUCKET, rest + 1
+    asked = width + NUMBER
     here, ahead = 0, 2 * TOGETHER  # where in waiting the queries stand that are compared, and those of the next stage
     for done in range(0, n, ORDERED):
-        ordered = min(ORDERED, n - done)
-        _order(digests, done, ordered, width, starts, order)
+        together = min(ORDERED, n - done)
+        _order(digests, done, together, width, starts, ordered)
         ready = 0  # queries that are compared
-        for first in range(0, ordered + TOGETHER, TOGETHER):
-            size = max(0, min(TOGETHER, ordered - first))
-            _seek(entries, bits, bases, places, digests, width, order, first, size, waiting, ahead)
+        for first in range(0, together + TOGETHER, TOGETHER):
+            size = max(0, min(TOGETHER, together - first))
+            _seek(entries, bits, bases, places, ordered, asked, first, size, waiting, ahead)
             for each in range(max(ready, size)):
                 if each < size:
                     begin, length = waiting[ahead + each], waiting[ahead + TOGETHER + each]
                     prefetch(rows, begin * stride)
                     prefetch(rows, (begin + length) * stride)
                 if each < ready:
-                    at = np.int64(order[first - TOGETHER + each]) * width + BUCKET
-                    row = _meet(rows, rest, digests, at, waiting[here + each], waiting[here + TOGETHER + each])
+                    at = (first - TOGETHER + each) * asked + BUCKET
+                    row = _meet(rows, rest, ordered, at, waiting[here + each], waiting[here + TOGETHER + each])
                     waiting[here + each] = row
                     waiting[here + TOGETHER + each] = rows[max(row, 0) * stride + rest]
             for each in range(ready):
                 row = waiting[here + each]
                 found = waiting[here + TOGETHER + each] & -np.int64(row >= 0)  # nobody foresees a branch
-                out[order[first - TOGETHER + each]] = _large(large, larger, row) if found == LARGE else found
+                to = done + _number(ordered, (first - TOGETHER + each) * asked + width)
+                out[to] = _large(large, larger, row) if found == LARGE else found
             here, ahead, ready = ahead, here, size
     return 0
 

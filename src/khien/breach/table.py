@@ -96,8 +96,8 @@ class Table:
             raise ContractError(f"rows of {digests.shape} were looked for among digests of {self.width} octets")
         out, n = np.empty(len(digests), np.int64), len(digests)
         waiting, starts = np.empty(buckets.WAITING, np.int64), np.empty(buckets.PARTS + 1, np.int64)
-        order = np.empty(min(n, buckets.ORDERED), np.int32)
-        buckets.counts(*self.parts, digests, n, waiting, starts, order, out)
+        ordered = np.empty(min(n, buckets.ORDERED) * (self.width + buckets.NUMBER), np.uint8)
+        buckets.counts(*self.parts, digests, n, waiting, starts, ordered, out)
         return out
 
     def range(self, prefix: int) -> tuple[Rows, Any]:
