@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from khien.breach import leaked, lines, objects, sheets, stealer
 from tests.breach import reference
 
-Rows = list[tuple[bytes, bytes]]
+Row = tuple[bytes, bytes]
+Rows = list[Row]
 
 LINES = {
     b"lan@example.vn:pa;ss:w": (b"lan@example.vn", b"pa;ss:w"),
@@ -173,6 +174,45 @@ def test_blocks_of_stealers() -> None:
     assert stealer.blocks(b"USER: u\n" + endless, ended=False).used
 
 
+LABELS = (
+    *(b"User", b"PASS", b" URL", b"Login\t ", b"Host", b"Soft", b"Hello", b"A", b"x" * 96, b"y" * 97, b"a\tb", b"1"),
+    *(b"(", "Mật khẩu".encode(), "密码".encode(), "用户：".encode()),
+)
+VALUES = (
+    b"",
+    b" lan@example.vn",
+    b"\t pw ",
+    b" N/A",
+    b"[Not Saved]\t",
+    b"[not_saved",
+    b" unknowns",
+    b"\0",
+    b"x" * 4096,
+)
+ENDS = (b"\n", b"\n\n", b"\r\r\n", b"\n===\n", b"\n \t\n", b"")
+log = st.lists(
+    st.tuples(*map(st.sampled_from, (LABELS, (b":", "：".encode(), b" : ", b"\t:", b""), VALUES, ENDS))).map(b"".join),
+    max_size=12,
+).map(b"".join)
+
+
+@settings(max_examples=500, deadline=None)
+@example(b"USER: u\n" + b"x: y\n" * 20_000, False)
+@example(b"USER: u\n" + b"x: y\n" * 20_000 + b"PASS: p\n", True)
+@example(
+    b"".join(b"%s: u\n" % bytes([97 + n // 26 % 26, 97 + n % 26, 97 + n // 676]) for n in range(900))
+    + b"USER: u\nPASS: p\n",
+    True,
+)
+@given(log | st.binary(max_size=64), st.booleans())
+def test_logs_of_stealers_are_read_by_their_plain_rules(text: bytes, ended: bool) -> None:
+    read, plain = stealer.blocks(text, ended), reference.Log(text, ended)
+    assert rows_of(read) == [(account, leaked.decode(secret)) for account, secret in plain.rows]
+    reasons = [leaked.REASONS.index(each) for each in read.reasons]
+    assert list(zip(read.offsets.tolist(), read.lengths.tolist(), reasons, strict=True)) == plain.broken
+    assert read.used == plain.used
+
+
 def test_the_layout_of_a_sheet() -> None:
     names = 'id;"E-Mail";Số điện thoại;Mật khẩu\r\n'.encode()
     assert sheets.layout(names + b"1;2;3;4\n") == sheets.Layout(";", 1, 2, -1, 3, len(names))
@@ -232,3 +272,75 @@ def test_objects() -> None:
     assert text[read.used :] == b'{"user": "u", "p'
     for hostile in (b'{"a":' * 5000, b"\xff", b'"', b"1", b"{" + b" " * objects.LONGEST):
         assert objects.objects(hostile, ended=True).rows.num_rows == 0
+
+
+KEYS = ("email", "Mail", "phone", "user", "password", "pwd", "a", "", "mật khẩu", "M\u1eadt", "e\\mail", "x" * 70)
+WRITTEN = (  # values as they are written, some of which nobody should write
+    *(
+        '""',
+        '"lan@example.vn"',
+        '"mật khẩu 密码 𐐀"',
+        '"\\u1ead\\n\\/\\"\\\\"',
+        '"\\ud801\\uDC00\\ud800\\u0000"',
+        '"\\udc00x"',
+    ),
+    *("0", "-0", "84912345678", "9" * 30, "1.5", "-1e+9", "1E-2", "true", "false", "null", "[]", "{}", "[[1]]"),
+    *(
+        '"\\x"',
+        '"\\u12g4"',
+        '"\\u123',
+        '"\t"',
+        '"open',
+        "01",
+        "1.",
+        "-",
+        "+1",
+        "1e",
+        "nul",
+        "NaN",
+        "-Infinity",
+        "'a'",
+        '"a" "b"',
+    ),
+)
+written = st.recursive(
+    st.sampled_from(WRITTEN),
+    lambda within: st.one_of(
+        st.lists(within, max_size=3).map(lambda each: "[" + " ,".join(each) + "]"),
+        st.lists(st.tuples(st.sampled_from(KEYS).map(lambda key: f'"{key}"'), within), max_size=3).map(
+            lambda each: "{ " + ",".join(map(":".join, each)) + "}"
+        ),
+    ),
+    max_leaves=8,
+)
+jsonl = st.lists(
+    st.tuples(st.sampled_from(KEYS), written).map(lambda each: '"{}" : {}'.format(*each)), min_size=1, max_size=4
+).map(lambda each: ("{" + ", ".join(each) + "}").encode())
+torn = st.tuples(
+    jsonl, st.integers(0, 60), st.sampled_from((b"", b",", b"}", b"]", b'"', b"\xff", b"\xed\xa0\x80", b"\xf4\x90"))
+)
+ends = st.sampled_from((b"\n", b",\r\n", b"\n\n", b"]\n", b"{\n"))
+line = jsonl | torn.map(lambda each: each[0][: each[1]] + each[2] + each[0][each[1] + 1 :])
+
+
+@settings(max_examples=1000, deadline=None)
+@example([(b'{"' + b'a":{"' * n + b'mail":"x"' + b"}" * (n + 1), b"\n") for n in (1, 2, 3, 58, 59, 60, 61, 9000)])
+@example([(b'{"mail":' + b"[" * n + b'"x"' + b"]" * n + b"}", b"\n") for n in (1, 2, 58, 59, 60, 61, 9000)])
+@example([(b'{"k%d":%d,"mail":"x%d"}' % (n, n, n), b"\n") for n in range(600)])
+@example([(b"{" + b",".join(b'"k%d":"%d"' % (n, n) for n in range(600)) + b',"mail":"x"}', b"\n")] * 2)
+@given(st.lists(st.tuples(line, ends), max_size=6))
+def test_objects_are_read_by_their_plain_rules(several: list[tuple[bytes, bytes]]) -> None:
+    text = b"".join(map(b"".join, several))
+    rows, broken, at = list[Row](), list[tuple[int, int, int]](), 0
+    for each in text.split(b"\n"):
+        found = reference.jsonl(each)
+        if isinstance(found, int):
+            broken.append((at, len(each), found))
+        else:
+            rows += [(account, leaked.decode(secret)) for account, secret in found or ()]
+        at += len(each) + 1
+    read = objects.objects(text, ended=True)
+    assert rows_of(read) == rows
+    reasons = [leaked.REASONS.index(each) for each in read.reasons]
+    assert list(zip(read.offsets.tolist(), read.lengths.tolist(), reasons, strict=True)) == broken
+    assert read.used == len(text)

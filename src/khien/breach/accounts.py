@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from khien import canon
-from khien.breach.octets import ASCII, HIGHEST, eight, from_on, place, put_eight, small, up_to
+from khien.breach.octets import ASCII, HIGHEST, eight, from_on, mixed, place, put_eight, small, up_to
 from khien.compiled import inner, kernel
 from khien.errors import ObservableError
 
@@ -220,7 +220,6 @@ _OF_FRONT, _OF_PHONE = 5, 7
 _IS_TAGGED, _IS_GOOGLE = 1, 2  # bits of what is known of a host
 _GOOGLE = 1  # its number
 _SLOTS, _PROBES = 1 << 14, 4
-_ODD = 0x9E3779B97F4A7C15
 _DOT = 128  # a bit of the letter
 _TWO = 16  # octets of two words, which most hosts do not fill
 
@@ -331,13 +330,6 @@ def is_host(values, size, start, end, front, back, hosts, begin, last):
         if small(up_to(values, size, start + k, end)) != up_to(hosts, begin + k + 8, begin + k, last):
             return False
     return True
-
-
-@inner
-def mixed(hashed, word):
-    """One step of a domain's hash."""
-    hashed = (hashed ^ word) * np.uint64(_ODD)
-    return hashed ^ (hashed >> np.uint64(32))
 
 
 @inner

@@ -7,6 +7,7 @@ from typing import Literal
 
 Holds = Literal["mail", "phone", "name", "secret", "url", "other", ""]
 ACCOUNTS: tuple[Holds, ...] = ("mail", "phone", "name")
+LONGEST_LABEL = 96  # octets of a label, and one of them is a letter
 
 _LONGEST = 64  # characters of a name
 _PARTS = re.compile(r"[()/]")  # as Email/Phone, Mật khẩu (password)

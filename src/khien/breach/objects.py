@@ -1,18 +1,34 @@
-"""JSON objects, a line each (JSONL; also the lines of an array, and one object within another)."""
+"""JSON objects (RFC 8259), a line each (JSONL; also the lines of an array, and one object within another).
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+The rules are written down plainly in tests/breach/reference.py, which the kernel is held to; what the few keys of a
+dump hold it asks, once for each.
+"""
 
-import msgspec
-import pyarrow as pa
+import json
 
-from khien.breach.columns import ACCOUNTS, holds
-from khien.breach.leaked import BROKEN, EMPTY, TOO_LONG, Broken, Read, batch
+import numpy as np
+
+from khien.breach import labels, leaked
+from khien.breach.labels import MAIL, NAME, PHONE, SECRET, UNTOLD, URL, remembered
+from khien.breach.leaked import BROKEN, EMPTY, SPANS, TOO_LONG, Read, Spans, add, refuse
+from khien.breach.octets import HIGHEST, LOWEST, eight, find, from_on, place
+from khien.compiled import inner, kernel
 
 LONGEST = 1 << 16  # octets of a line
-DEEPEST = 3  # objects within objects, as exports of search engines have them
+NESTED = 3  # objects within objects, as exports of search engines have them: what is deeper is passed over
+DEEPEST = 60  # objects and arrays within each other; of more the line counts as broken
 
-_AROUND = b"[], \t\r\xef\xbb\xbf"
+_SHORT, _FEW = 2, 2  # octets of a value, at least, and how many more there is room for
+_QUOTE, _BACKSLASH, _COLON, _COMMA, _MINUS, _PLUS, _DOT, _ZERO, _UNICODE, _E, _UNKNOWN = b'"\\:,-+.0ue?'
+_OPEN, _CLOSE, _OPEN_LIST, _CLOSE_LIST, _NEWLINE = b"{}[]\n"
+_SPACE, _TAB, _RETURN = b" \t\r"
+_MARK_1, _MARK_2, _MARK_3 = b"\xef\xbb\xbf"
+_TRUE, _FALSE, _NULL = (int.from_bytes(each[:4], "little") for each in (b"true", b"false", b"null"))  # begin so
+_HIGH, _LOW, _PAIRED, _END = 0xD800, 0xDC00, 0x10000, 0xE000  # surrogates (RFC 8259, section 7)
+_NONE, _WRONG = -1, -2
+_VALUE, _FIRST_VALUE, _KEY, _FIRST_KEY, _BEHIND = range(5)  # what comes next
+_LINE, _AT, _WANT, _DEPTH, _OBJECTS, _PASSED, _KIND, _FIELDS, _STATE = range(9)  # where a reading stands
+_FIELD = 4  # numbers of a field: what it holds, begin, end, and whether there are escapes
 
 
 def objects(block: bytes, ended: bool, hashed: bool = False) -> Read:
@@ -20,51 +36,368 @@ def objects(block: bytes, ended: bool, hashed: bool = False) -> Read:
 
     An object with several accounts gives a row for each, the first of them with the secret.
     """
-    rows: list[tuple[bytes, bytes]] = []
-    broken = Broken()
-    lines = block.split(b"\n")
-    rest = b"" if ended else lines.pop()
-    decode = msgspec.json.Decoder(dict[str, Any]).decode
-    at = 0
-    for line in lines:
-        text = line.strip(_AROUND)
-        if len(text) > LONGEST:
-            broken.add(at, len(line), TOO_LONG)
-        elif text:
-            try:
-                found = _rows(decode(text))
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                broken.add(at, len(line), BROKEN)
-            else:
-                rows += found
-                if not found:
-                    broken.add(at, len(line), EMPTY)
-        at += len(line) + 1
-    accounts, secrets = (pa.array([row[n] for row in rows], pa.binary()) for n in (0, 1))
-    return broken.read(batch(accounts, secrets, hashed), len(block) - len(rest))
+    octets = np.frombuffer(block, np.uint8).copy()  # in which escapes become what they stand for
+    spans = Spans.make(len(block) // _SHORT + _FEW)
+    met, fields = labels.room(), np.empty(_FIELD * (min(len(block), LONGEST) // _SHORT + _FEW), np.int64)
+    state = np.zeros(_STATE, np.int64)
+    state[_AT] = _NONE
+    while (at := read_objects(octets, len(block), ended, met, fields, state, *spans)) >= 0:
+        begin, end = met[at : at + 2].tolist()
+        labels.tell(met, at, json.loads(b'"%s"' % block[begin:end]))
+    return leaked.read(octets, spans, hashed)
 
 
-def _rows(found: Mapping[str, Any]) -> list[tuple[bytes, bytes]]:
-    accounts: dict[str, list[bytes]] = {"mail": [], "phone": [], "name": [], "secret": []}
-    for kind, value in _fields(found, DEEPEST):
-        accounts[kind].append(value.encode("utf-8", "replace"))
-    secret = next(iter(accounts["secret"]), b"")
-    known = accounts["mail"] + accounts["phone"] or accounts["name"][:1] or [b""]
-    return [(known[0], secret), *((each, b"") for each in known[1:])] if known[0] or secret else []
+@inner
+def around(code):
+    """Whether an octet may stand around the object of a line."""
+    mark = (code == _MARK_1) | (code == _MARK_2) | (code == _MARK_3)
+    return mark | space(code) | (code == _OPEN_LIST) | (code == _CLOSE_LIST) | (code == _COMMA)
 
 
-def _fields(found: Mapping[str, Any], depth: int) -> Iterator[tuple[str, str]]:
-    """What is known by its key, and not empty."""
-    for key, value in found.items():
-        if isinstance(value, dict):
-            if depth > 1:
-                yield from _fields(value, depth - 1)
-            continue
-        kind = holds(key)
-        if kind not in (*ACCOUNTS, "secret"):
-            continue
-        for each in value if isinstance(value, list) else [value]:
-            if isinstance(each, str) and each:
-                yield kind, each
-            elif isinstance(each, int) and not isinstance(each, bool):
-                yield kind, str(each)
+@inner
+def space(code):
+    return (code == _SPACE) | (code == _TAB) | (code == _RETURN)
+
+
+@inner
+def digits_end(block, at, end):
+    while at < end and 48 <= block[at] < 58:
+        at += 1
+    return at
+
+
+@inner
+def hex_of(block, at):
+    """The number of four hex digits; NONE where they are none."""
+    number = np.int64(0)
+    for each in range(at, at + 4):
+        code = np.int64(block[each])
+        letter = (code | 32) - 87
+        digit = code - 48 if 48 <= code < 58 else letter
+        if digit < 0 or digit > 15 or (digit == letter and digit < 10):
+            return np.int64(_NONE)
+        number = number << 4 | digit
+    return number
+
+
+@inner
+def usual_end(block, at, end):
+    """Behind octets that stand for themselves, some of them at least: eight at a time."""
+    while at + 8 <= end:
+        word = eight(block, at)
+        quote, escape = word ^ np.uint64(LOWEST * _QUOTE), word ^ np.uint64(LOWEST * _BACKSLASH)
+        met = (quote - np.uint64(LOWEST)) & ~quote | (escape - np.uint64(LOWEST)) & ~escape
+        met = (met | word | ~from_on(word & ~np.uint64(HIGHEST), _SPACE)) & np.uint64(HIGHEST)
+        if met:
+            return at + place(met & (~met + np.uint64(1)))
+        at += 8
+    return at
+
+
+@inner
+def letter_width(block, at, end):
+    """How many octets the letter takes that begins here, beyond ASCII (RFC 3629); 0: none does."""
+    code = block[at]
+    width = 2 if code < 0xE0 else 3 if code < 0xF0 else 4
+    if code < 0xC2 or code > 0xF4 or at + width > end:
+        return 0
+    low = 0xA0 if code == 0xE0 else 0x90 if code == 0xF0 else 0x80
+    high = 0x9F if code == 0xED else 0x8F if code == 0xF4 else 0xBF
+    if block[at + 1] < low or block[at + 1] > high:
+        return 0
+    for each in range(at + 2, at + width):
+        if block[each] >> 6 != 2:
+            return 0
+    return width
+
+
+@inner
+def escape_width(block, at, end):
+    """How many octets the escape takes that begins here; 0: it is none."""
+    if at + 1 >= end:
+        return 0
+    code = block[at + 1]
+    if code == _UNICODE:
+        return 6 if at + 6 <= end and hex_of(block, at + 2) >= 0 else 0
+    return 2 if unescaped(code) >= 0 else 0
+
+
+@inner
+def unescaped(code):
+    """What a letter behind a backslash stands for; NONE: nothing."""
+    if code == _QUOTE or code == _BACKSLASH or code == 47:
+        return np.int64(code)
+    if code == 98:
+        return np.int64(8)
+    if code == 102:
+        return np.int64(12)
+    if code == 110:
+        return np.int64(10)
+    if code == 114:
+        return np.int64(13)
+    return np.int64(9 if code == 116 else _NONE)
+
+
+@inner
+def string_end(block, at, end):
+    """Where the string ends at a quote whose first octet stands here, NONE where it does not or is none; and whether
+    there are escapes in it."""
+    escaped = False
+    while True:
+        at = usual_end(block, at, end)
+        if at >= end:
+            return np.int64(_NONE), escaped
+        code = block[at]
+        if code == _QUOTE:
+            return np.int64(at), escaped
+        if code == _BACKSLASH:
+            escaped = True
+            width = escape_width(block, at, end)
+        elif code < 128:
+            width = 1 if code >= _SPACE else 0
+        else:
+            width = letter_width(block, at, end)
+        if width == 0:
+            return np.int64(_NONE), escaped
+        at += width
+
+
+@inner
+def scalar_end(block, at, end):
+    """Where a number or a literal ends, NONE where it is none; and whether it is a whole number."""
+    if at + 4 <= end:
+        low = np.int64(block[at]) | np.int64(block[at + 1]) << 8
+        word = low | np.int64(block[at + 2]) << 16 | np.int64(block[at + 3]) << 24
+        if word == _TRUE or word == _NULL:
+            return np.int64(at + 4), False
+        if word == _FALSE and at + 5 <= end and block[at + 4] == _E:
+            return np.int64(at + 5), False
+    at += block[at] == _MINUS
+    begin = at
+    at = digits_end(block, at, end)
+    if at == begin or (block[begin] == _ZERO and at > begin + 1):
+        return np.int64(_NONE), False
+    whole = np.int64(at)
+    if at < end and block[at] == _DOT:
+        begin = at + 1
+        at = digits_end(block, begin, end)
+        if at == begin:
+            return np.int64(_NONE), False
+    if at < end and block[at] | 32 == _E:
+        at += 1
+        at += at < end and (block[at] == _PLUS or block[at] == _MINUS)
+        begin = at
+        at = digits_end(block, begin, end)
+        if at == begin:
+            return np.int64(_NONE), False
+    return np.int64(at), at == whole
+
+
+@inner
+def note(fields, state, begin, end, escaped):
+    """Notes a value, where it is read and not empty."""
+    if state[_PASSED] == 0 and state[_KIND] > URL and end > begin:
+        at = _FIELD * state[_FIELDS]
+        fields[at] = state[_KIND]
+        fields[at + 1] = begin
+        fields[at + 2] = end
+        fields[at + 3] = escaped
+        state[_FIELDS] += 1
+
+
+@inner
+def enter(state, is_object):
+    """Goes into an object or an array; whether it is not too deep. In a read object is read what stands in an object or
+    an array, in an array what stands in neither."""
+    depth = state[_DEPTH] + 1
+    if state[_PASSED] == 0 and depth > 1 and (state[_OBJECTS] & 1 == 0 or (is_object and depth > NESTED)):
+        state[_PASSED] = depth
+    state[_DEPTH] = depth
+    state[_OBJECTS] = state[_OBJECTS] << 1 | is_object
+    state[_WANT] = _FIRST_KEY if is_object else _FIRST_VALUE
+    return depth <= DEEPEST
+
+
+@inner
+def leave(state):
+    if state[_PASSED] == state[_DEPTH]:
+        state[_PASSED] = 0
+    state[_DEPTH] -= 1
+    state[_OBJECTS] >>= 1
+    state[_WANT] = _BEHIND
+
+
+@inner
+def key(block, size, at, end, met, state):
+    """Takes a key; where its value begins, NONE where it has none, or what is to be told of it, turned round."""
+    behind, _ = string_end(block, at + 1, end)
+    if behind == _NONE:
+        return behind
+    if state[_PASSED] == 0:
+        known, kind = remembered(block, size, at + 1, behind, met)
+        if kind == UNTOLD:
+            return _WRONG - known
+        state[_KIND] = kind
+    at = behind + 1
+    while at < end and space(block[at]):
+        at += 1
+    state[_WANT] = _VALUE
+    return at + 1 if at < end and block[at] == _COLON else np.int64(_NONE)
+
+
+@inner
+def value(block, at, end, fields, state):
+    """Takes a value, of an object or an array its beginning; where it ends, NONE where it does not."""
+    code = block[at]
+    if code == _OPEN or code == _OPEN_LIST:
+        return at + 1 if enter(state, code == _OPEN) else np.int64(_NONE)
+    if code == _QUOTE:
+        behind, escaped = string_end(block, at + 1, end)
+        if behind != _NONE:
+            note(fields, state, at + 1, behind, escaped)
+            behind += 1
+    else:
+        behind, whole = scalar_end(block, at, end)
+        if behind != _NONE and whole:
+            note(fields, state, at, behind, False)
+    state[_WANT] = _BEHIND
+    return behind
+
+
+@inner
+def walk(block, size, end, met, fields, state):
+    """Goes on through the object that a line is. NONE: it is whole; WRONG: it is none; else the place of a key that it
+    wants to be told of."""
+    at = state[_AT]
+    while at >= 0:
+        while at < end and space(block[at]):
+            at += 1
+        behind, want = state[_DEPTH] == 0, state[_WANT]
+        if at == end:
+            return np.int64(_NONE if behind and want == _BEHIND else _WRONG)
+        code, in_object = block[at], state[_OBJECTS] & 1
+        closes = code == (_CLOSE if in_object else _CLOSE_LIST) and not behind
+        if closes and want != _VALUE and want != _KEY:
+            leave(state)
+            at += 1
+        elif want == _KEY or want == _FIRST_KEY:
+            after = key(block, size, at, end, met, state) if code == _QUOTE else np.int64(_NONE)
+            if after < _NONE:
+                state[_AT] = at
+                return _WRONG - after
+            at = after
+        elif want == _BEHIND:
+            state[_WANT] = _KEY if in_object else _VALUE
+            at = at + 1 if code == _COMMA and not behind else np.int64(_NONE)
+        else:
+            at = value(block, at, end, fields, state)
+    return np.int64(_WRONG)
+
+
+@inner
+def put_letter(number, block, to):
+    """Writes a letter in UTF-8, half a pair of surrogates as what is not known; behind it."""
+    if number < 0x80:
+        block[to] = number
+        return to + 1
+    if _HIGH <= number < _END:
+        block[to] = _UNKNOWN
+        return to + 1
+    width = 2 if number < 0x800 else 3 if number < _PAIRED else 4
+    for each in range(width - 1, 0, -1):
+        block[to + each] = 0x80 | (number & 63)
+        number >>= 6
+    block[to] = (0xF00 >> width) & 255 | number
+    return to + width
+
+
+@inner
+def plain_end(block, begin, end):
+    """Makes of the escapes of a string what they stand for; where it ends then."""
+    at = to = begin
+    while at < end:
+        number = np.int64(block[at])
+        if number != _BACKSLASH:
+            block[to] = number
+            at += 1
+            to += 1
+        elif block[at + 1] != _UNICODE:
+            block[to] = unescaped(block[at + 1])
+            at += 2
+            to += 1
+        else:
+            number = hex_of(block, at + 2)
+            at += 6
+            if _HIGH <= number < _LOW and at + 6 <= end and block[at] == _BACKSLASH and block[at + 1] == _UNICODE:
+                low = hex_of(block, at + 2)
+                if _LOW <= low < _END:
+                    number = _PAIRED + ((number - _HIGH) << 10) + low - _LOW
+                    at += 6
+            to = put_letter(number, block, to)
+    return to
+
+
+@inner
+def join(block, fields, count, rows, done):
+    """Notes the rows of an object's fields; whether there are any."""
+    secret = secret_end = name = name_end = np.int64(0)
+    for each in range(count):
+        at = _FIELD * each
+        begin, end = fields[at + 1], fields[at + 2]
+        if fields[at + 3]:
+            end = plain_end(block, begin, end)
+            fields[at + 2] = end
+        if fields[at] == SECRET and secret_end == 0:
+            secret, secret_end = begin, end
+        if fields[at] == NAME and name_end == 0:
+            name, name_end = begin, end
+    before = done[0]
+    for kind in range(MAIL, PHONE + 1):
+        for each in range(count):
+            if fields[_FIELD * each] == kind:
+                first = done[0] == before
+                add(
+                    rows,
+                    done,
+                    fields[_FIELD * each + 1],
+                    fields[_FIELD * each + 2],
+                    secret,
+                    secret_end if first else secret,
+                )
+    return done[0] > before or add(rows, done, name, name_end, secret, secret_end)
+
+
+@kernel("i8", "u1*", "i8", "i8", "i8*", "i8*", "i8*", *SPANS)
+def read_objects(block, size, ended, met, fields, state, rows, broken, done):
+    """Notes the rows of lines that are whole. Answers the place of a key that it wants to be told of before it goes on
+    (labels), NONE at the end."""
+    line = state[_LINE]
+    while line < size:
+        end = find(block, line, size, _NEWLINE)
+        if end == size and not ended:
+            break
+        begin, last = line, end
+        while begin < last and around(block[begin]):
+            begin += 1
+        while begin < last and around(block[last - 1]):
+            last -= 1
+        if last - begin > LONGEST:
+            refuse(broken, done, line, end, TOO_LONG)
+        elif begin < last:
+            if state[_AT] == _NONE:
+                for each in range(_STATE):
+                    state[each] = 0
+                state[_AT] = begin
+            wanted = walk(block, size, last, met, fields, state) if block[begin] == _OPEN else np.int64(_WRONG)
+            if wanted >= 0:
+                state[_LINE] = line
+                return wanted
+            if wanted == _WRONG:
+                refuse(broken, done, line, end, BROKEN)
+            elif not join(block, fields, state[_FIELDS], rows, done):
+                refuse(broken, done, line, end, EMPTY)
+            state[_AT] = _NONE
+        line = min(end + 1, size)
+    state[_LINE] = line
+    done[2] = line
+    return _NONE

@@ -4,7 +4,7 @@ import numpy as np
 
 from khien.compiled import inner
 
-_LOWEST = 0x0101010101010101  # bits of each octet
+LOWEST = 0x0101010101010101  # bits of each octet
 HIGHEST, ASCII = 0x8080808080808080, 0x7F7F7F7F7F7F7F7F
 
 
@@ -46,7 +46,7 @@ def put_eight(word, out, at):
 @inner
 def from_on(word, code):
     """The highest bit of each octet of a word of ASCII: whether it is this or more. Other bits are anything."""
-    return word + np.uint64(_LOWEST) * np.uint64(0x80 - code)
+    return word + np.uint64(LOWEST) * np.uint64(0x80 - code)
 
 
 @inner
@@ -66,7 +66,7 @@ def place(highest):
 @inner
 def find(block, at, end, code):
     """The next octet that is this, or end: by the trick for a zero in a word (Hacker's Delight)."""
-    ones = np.uint64(_LOWEST)
+    ones = np.uint64(LOWEST)
     many = ones * np.uint64(code)
     while at + 8 <= end:
         word = eight(block, at) ^ many
@@ -77,3 +77,10 @@ def find(block, at, end, code):
     while at < end and block[at] != code:
         at += 1
     return at
+
+
+@inner
+def mixed(hashed, word):
+    """One step of a hash, for tables of what is met again and again."""
+    hashed = (hashed ^ word) * np.uint64(0x9E3779B97F4A7C15)
+    return hashed ^ (hashed >> np.uint64(32))
