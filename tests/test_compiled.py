@@ -55,6 +55,32 @@ def test_a_kernel_is_the_function_it_is_made_of(values: list[int]) -> None:
     assert native.tolist() == plain.tolist()
 
 
+@pytest.mark.parametrize("given", range(4))
+def test_a_bound_kernel_answers_as_the_kernel(given: int) -> None:
+    values, halves = np.array([1, 2, 3], np.int32), np.zeros(3)
+    arguments = (3, values.ctypes.data, halves.ctypes.data)
+    bound = total.bound(*arguments[:given])
+    assert bound(*arguments[given:]) == 14
+    assert halves.tolist() == [0.5, 1, 1.5]
+    if given < 2:
+        assert bound(*arguments[given:1], values.tobytes(), *arguments[2:]) == 14
+    assert total.bound(2)(*arguments[1:]) == 5, "of another the same kernel"
+
+
+def test_a_brief_kernel_answers_as_another() -> None:
+    assert run(Kernel(total.plain, total.answer, total.arguments, brief=True)) == run(total)
+
+
+@kernel("f8", "i8")
+def half(n):
+    return n / 2
+
+
+def test_what_answers_no_whole_number_is_not_bound() -> None:
+    with pytest.raises(ContractError, match="half"):
+        half.bound(1)
+
+
 @kernel("i8", "u4*", "i8")
 def total_ahead(numbers, count):
     """A sum; what is asked for ahead need not be there."""

@@ -17,8 +17,9 @@ import sys
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 from threading import Lock
 from types import FunctionType, ModuleType
@@ -137,31 +138,41 @@ def where(instruction: Instruction, instead_of: Any) -> Callable[[Any], Any]:
 
 
 _LOADING = Lock()  # LLVM links for one thread at a time
+_ENTRIES = count()  # numbers of what is linked for calls of bound kernels
 
 
 def _is_inner(value: Any) -> bool:
     return isinstance(value, FunctionType) and hasattr(value, "inner")
 
 
-def kernel(answer: str, *arguments: str) -> Callable[[Any], "Kernel"]:
-    """Makes a kernel of a function; types are ``u1`` ... ``f8`` for numbers and ``u1*`` for pointers to arrays."""
+def kernel(answer: str, *arguments: str, brief: bool = False) -> Callable[[Any], "Kernel"]:
+    """Makes a kernel of a function; types are ``u1`` ... ``f8`` for numbers and ``u1*`` for pointers to arrays.
+
+    brief: it takes some microseconds, and holds the GIL: to let it go would take as long.
+    """
 
     def decorate(function: Any) -> "Kernel":
-        return Kernel(function, answer, arguments)
+        return Kernel(function, answer, arguments, brief)
 
     return decorate
+
+
+def _native_type(declared: str) -> Any:
+    return ctypes.c_void_p if declared[-1] == "*" else _CTYPES[declared]
 
 
 class Kernel:
     """A compiled function. ``plain`` is the same function, interpreted: the reference it is held to."""
 
-    def __init__(self, function: Any, answer: str, arguments: tuple[str, ...]) -> None:
+    def __init__(self, function: Any, answer: str, arguments: tuple[str, ...], brief: bool = False) -> None:
         self.plain = function
+        self.brief = brief
         self.answer = answer
         self.arguments = arguments
         self.__doc__ = function.__doc__
         self._wanted = tuple(_DTYPES[each[:-1]] if each[-1] == "*" else None for each in arguments)
         self._native: Any = None
+        self._entries: dict[int, Any] = {}
 
     def __call__(self, *values: Any) -> Any:
         """Pointers are given as contiguous NumPy arrays of the declared type, or as integer addresses."""
@@ -198,10 +209,51 @@ class Kernel:
                     self._native = self._load()
         return self._native
 
+    def bound(self, *given: int) -> Callable[..., int]:
+        """The kernel with its first arguments given, as numbers and addresses: what calls of a microsecond are made by.
+
+        Further ones are numbers, addresses and bytes, and are not checked. A call costs a tenth of another's time and
+        holds the GIL.
+        """
+        if self.answer != "i8" or not all(each == "i8" or each[-1] == "*" for each in self.arguments):
+            raise ContractError(f"kernel {self.plain.__name__} takes or answers what is neither i8 nor a pointer")
+        self.load()
+        with _LOADING:
+            if len(given) not in self._entries:
+                self._entries[len(given)] = self._entry(len(given))
+        return partial(self._entries[len(given)], (ctypes.c_int64 * len(given))(*given))
+
+    def _entry(self, given: int) -> Any:
+        """Compiles what takes so many arguments from an array and calls the kernel."""
+        import llvmlite.binding as llvm
+        from llvmlite import ir
+
+        word, pointer = ir.IntType(64), ir.IntType(8).as_pointer()
+        types = [pointer if each[-1] == "*" else word for each in self.arguments]
+        module, name = ir.Module(), f"entry.{next(_ENTRIES)}"
+        entry = ir.Function(module, ir.FunctionType(word, [word.as_pointer(), *types[given:]]), name)
+        builder = ir.IRBuilder(entry.append_basic_block())
+        answer, raised = builder.alloca(word), builder.alloca(pointer)
+        array, *rest = entry.args
+        values = [
+            builder.inttoptr(value, kind) if kind is pointer else value
+            for at, kind in enumerate(types[:given])
+            for value in [builder.load(builder.gep(array, [word(at)]))]
+        ]
+        native = ir.FunctionType(ir.IntType(32), [answer.type, raised.type, *types]).as_pointer()
+        place = ctypes.cast(self._native, ctypes.c_void_p).value
+        builder.call(builder.inttoptr(word(place), native), [answer, raised, *values, *rest])
+        builder.ret(builder.load(answer))
+        engine = _engine()
+        engine.add_module(llvm.parse_assembly(str(module)))
+        engine.finalize_object()
+        prototype = ctypes.PYFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, *map(_native_type, self.arguments[given:]))
+        return prototype(engine.get_function_address(name))
+
     def _load(self) -> Any:
-        types = [ctypes.c_void_p if a[-1] == "*" else _CTYPES[a] for a in self.arguments]
-        prototype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *types)
-        return prototype(_link(self._object()))
+        types = [_native_type(each) for each in self.arguments]
+        prototype = ctypes.PYFUNCTYPE if self.brief else ctypes.CFUNCTYPE
+        return prototype(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *types)(_link(self._object()))
 
     def _object(self) -> bytes:
         return kept(f"{self.plain.__name__}-{self._key()}.o", self._compile)

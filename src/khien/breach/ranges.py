@@ -10,7 +10,7 @@ from a key and the prefix, so that asking twice tells nothing more, and an answe
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import sqrt
@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from khien.breach.buckets import between, bucket_from, counted
+from khien.breach.octets import eight, find, put_eight
 from khien.breach.place import Place
-from khien.breach.rows import COUNT
+from khien.breach.rows import COUNT, compared
 from khien.breach.sorting import merged
 from khien.breach.table import WIDTHS, Table
 from khien.compiled import inner, kernel
@@ -37,6 +38,7 @@ _DEVIATIONS = 6
 _AROUND = 4  # octets of a row beside its suffix, where its count is of one digit
 _LONG = 2  # further digits of a count, on average: more than was ever met
 _MOST = (1 << 63) - 1  # a count: what is more stands as this
+_NEWLINE = 10
 _LONGEST = 1 + 19 + 2  # octets of a row behind its digits: a colon, a count below 2**63, the line's end
 
 
@@ -60,22 +62,23 @@ class Ranges:
     def body(self, prefix: int) -> bytes:
         """The rows of a prefix; where there are none one of count 0: Pwned Passwords always has some, and a few of its
         clients fail at an answer without any."""
-        if len(self.tables) == 1 and (text := self._straight(prefix)):
-            return text
-        held = self._held(prefix)
-        if not any(len(counts) for _, counts in held):
-            held = [(self._made(prefix, 1), np.zeros(1, np.int64))]
-        return self._text(held, DIGITS)[:-2]
+        rows = self._rows(prefix)
+        return (rows if len(rows) else self._text([(self._made(prefix, 1), np.zeros(1, np.int64))], DIGITS))[
+            :-2
+        ].tobytes()
 
     def padded(self, prefix: int) -> bytes:
         """The rows of a prefix among rows of count 0."""
-        held = self._held(prefix)
-        more, longer = self._missing(len(self._text(held, DIGITS)))
+        rows = self._rows(prefix)
+        more, longer = self._missing(len(rows))
         counts = np.zeros(more, np.int64)
         counts[:longer] = -1
-        rows = self._made(prefix, more)
-        order = np.argsort(rows[:, 2:10].copy().view(">u8")[:, 0], kind="stable")
-        return self._text([*held, (rows[order], counts[order])], DIGITS)[:-2]
+        made = self._made(prefix, more)
+        order = np.argsort(made[:, 2:10].copy().view(">u8")[:, 0], kind="stable")
+        others = self._text([(made[order], counts[order])], DIGITS)
+        out = np.empty(len(rows) + len(others), np.uint8)
+        _merge(rows, len(rows), others, len(others), 2 * self.width - DIGITS, out)
+        return out[:-2].tobytes()
 
     def batches(self, scratch: Path) -> Iterator[tuple[Any, Any]]:
         """All digests in order uint8[n, width] and their counts int64[n]. scratch: a folder, for a moment.
@@ -89,23 +92,26 @@ class Ranges:
 
     def lines(self, digests: Any, counts: Any) -> bytes:
         """A batch as lines ``HASH:COUNT``, CRLF behind each."""
-        return self._text([(digests, counts)], 0)
+        return self._text([(digests, counts)], 0).tobytes()
 
-    def _straight(self, prefix: int) -> bytes:
-        """``body`` from one table in one step, ten thousand times a second; empty where there are no rows, or many."""
-        [table] = self.tables
-        out = np.empty(self._room, np.uint8)
-        written = _lines(*table.parts, prefix, _PAIRS_AT, out, len(out))
-        return out[: written - 2].tobytes() if written > 0 else b""
+    def _rows(self, prefix: int) -> Any:
+        """The rows of a prefix as lines, uint8; of one table in one step, ten thousand times a second."""
+        if len(self.tables) == 1:
+            out = np.empty(self._room, np.uint8)
+            written = self._straight(prefix, _PAIRS_AT, out.ctypes.data, len(out))
+            if written >= 0:
+                return out[:written]
+        return self._text([each.range(prefix) for each in self.tables], DIGITS)
+
+    @cached_property
+    def _straight(self) -> Callable[..., int]:
+        return _lines.bound(*self.tables[0].parts)
 
     @cached_property
     def _room(self) -> int:
         """Octets that hold the rows of all but a few prefixes."""
         mean = sum(each.entries for each in self.tables) / PREFIXES
         return int(mean + 2 * _DEVIATIONS * sqrt(mean) + LEAST) * (2 * self.width - DIGITS + _LONGEST)
-
-    def _held(self, prefix: int) -> list[tuple[Any, Any]]:
-        return [each.range(prefix) for each in self.tables]
 
     def _missing(self, length: int) -> tuple[int, int]:
         """How many rows of count 0 an answer of a length lacks, and how many of them say ``00``."""
@@ -128,19 +134,17 @@ class Ranges:
         rows[:, 2] = (prefix & 15) << 4 | rows[:, 2] & 15
         return rows
 
-    def _text(self, lists: list[tuple[Any, Any]], skip: int) -> bytes:
-        """Lists of rows as one, without the first digits, a line each. Of three lists at most."""
+    def _text(self, lists: list[tuple[Any, Any]], skip: int) -> Any:
+        """Lists of rows as one, without the first digits, a line each, uint8. Of two lists at most."""
         if not lists:
-            return b""
+            return np.empty(0, np.uint8)
         rows, counts = lists[0] if len(lists) == 1 else map(np.concatenate, zip(*lists, strict=True))
-        first, *more = (len(each) for each, _ in lists)
         out = np.empty(len(counts) * (2 * self.width - skip + _LONGEST), np.uint8)
-        second = first + more[0] if more else first
+        first = len(lists[0][1])
         written = _write(
-            *(rows.ctypes.data, counts.ctypes.data, first, second, len(counts)),
-            *(self.width, skip, _PAIRS_AT, out.ctypes.data),
+            *(rows.ctypes.data, counts.ctypes.data, first, len(counts), self.width, skip, _PAIRS_AT, out.ctypes.data)
         )
-        return out[:written].tobytes()
+        return out[:written]
 
 
 def opened(place: Place, store: Store, mode: str, key: bytes, before: Ranges | None = None) -> Ranges:
@@ -216,27 +220,21 @@ def _lines(rows, entries, rest, bits, bases, places, large, larger, prefix, pair
     return at
 
 
-@kernel("i8", "u1*", "i8*", "i8", "i8", "i8", "i8", "i8", "u1*", "u1*")
-def _write(rows, counts, first, second, end, width, skip, pairs, out):
-    """Merges three sorted lists of rows, [0, first), [first, second) and [second, end), into lines of text; counts of
-    rows that are equal are added. Answers how long the text is."""
-    one, two, three, at = np.int64(0), first, second, np.int64(0)
-    while one < first or two < second or three < end:
-        least = one if one < first else two if two < second else three
-        if one < first and two < second and _compare(rows, two, least, width) < 0:
-            least = two
-        if least != three and three < end and _compare(rows, three, least, width) < 0:
-            least = three
+@kernel("i8", "u1*", "i8*", "i8", "i8", "i8", "i8", "u1*", "u1*", brief=True)
+def _write(rows, counts, first, end, width, skip, pairs, out):
+    """Merges two sorted lists of rows, [0, first) and [first, end), into lines of text; counts of rows that are equal
+    are added. Answers how long the text is."""
+    one, two, at = np.int64(0), first, np.int64(0)
+    while one < first or two < end:
+        difference = np.int64(-1 if one < first else 1)
+        if one < first and two < end:
+            difference = _compare(rows, one, two, width)
+        least = one if difference <= 0 else two
         count = counts[least]
-        if one < first and least == one:
-            one += 1
-            if two < second and _compare(rows, two, least, width) == 0:
-                count = counts[two] + min(count, _MOST - counts[two])
-                two += 1
-        elif two < second and least == two:
-            two += 1
-        else:
-            three += 1
+        if difference == 0:
+            count = counts[two] + min(count, _MOST - counts[two])
+        one += difference <= 0
+        two += difference >= 0
         place = least * width + (skip >> 1)
         if skip & 1:
             out[at] = pairs[2 * np.int64(rows[place]) + 1]
@@ -245,3 +243,31 @@ def _write(rows, counts, first, second, end, width, skip, pairs, out):
         at = _hex(rows, place, (least + 1) * width, pairs, out, at)
         at = _end_line(count, out, at)
     return at
+
+
+@inner
+def _copy_line(lines, at, end, digits, out, to):
+    """Copies a line, in words of which the last may go beyond it; how long it is."""
+    length = find(lines, at + digits, end, _NEWLINE) + 1 - at
+    done = 0
+    while done < length and at + done + 8 <= end:
+        put_eight(eight(lines, at + done), out, to + done)
+        done += 8
+    for each in range(done, length):
+        out[to + each] = lines[at + each]
+    return length
+
+
+@kernel("i8", "u1*", "i8", "u1*", "i8", "i8", "u1*", brief=True)
+def _merge(one, first, other, second, digits, out):
+    """Merges lines that are sorted by so many digits."""
+    a = b = to = 0
+    while a < first or b < second:
+        if b == second or (a < first and compared(one, a, other, b, digits) < 0):
+            length = _copy_line(one, a, first, digits, out, to)
+            a += length
+        else:
+            length = _copy_line(other, b, second, digits, out, to)
+            b += length
+        to += length
+    return 0

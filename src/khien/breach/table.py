@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,11 @@ class Table:
         """How often a digest was met; 0: never."""
         if len(digest) != self.width:
             raise ContractError(f"a digest of {len(digest)} octets was looked for among those of {self.width}")
-        return buckets.count(*self.parts, np.frombuffer(digest, np.uint8))
+        return self._count(digest)
+
+    @cached_property
+    def _count(self) -> Callable[[bytes], int]:
+        return buckets.count.bound(*self.parts)
 
     def counts(self, digests: Rows) -> Any:
         """The same of many: digests (n, width) uint8, contiguous; int64 (n,)."""
