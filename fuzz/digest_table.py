@@ -69,10 +69,8 @@ class Damaged:
         rest, larger, places = SHA1 - buckets.BUCKET, len(self.large) // 2, buckets.PLACES
         parts = (self.rows, self.entries, rest, self.bits, self.bases, places, self.large, larger)
         out = np.zeros(len(digests), np.int64)
-        waiting, found = np.zeros(buckets.WAITING, np.int64), np.zeros(2, np.int64)
-        starts = np.zeros(buckets.PARTS + 1, np.int64)
-        ordered = np.zeros(len(digests) * (SHA1 + buckets.NUMBER), np.uint8)
-        buckets.counts(*parts, digests, len(digests), waiting, starts, ordered, out)
+        found = np.zeros(2, np.int64)
+        buckets.counts(*parts, digests, len(digests), *buckets.room(len(digests), SHA1), out)
         for digest, count in zip(digests, out, strict=True):
             assert buckets.count(*parts, digest) == count, "one at a time another count"
             first = int.from_bytes(digest[:3].tobytes(), "big") // 16 * 16

@@ -6,7 +6,7 @@ numba takes longer than scanning a million names. ``@inner`` marks the functions
 
 Kernels allocate nothing and raise nothing: they get pointers to arrays the caller made, and answer a number. The cache
 is the one place where a pure part may touch the disk (a directory of the user's own, mode 0700; each file carries the
-digest of its contents). Calls release the GIL.
+digest of its contents). Calls release the GIL, but those of brief and of bound kernels.
 """
 
 import ctypes
@@ -148,7 +148,7 @@ def _is_inner(value: Any) -> bool:
 def kernel(answer: str, *arguments: str, brief: bool = False) -> Callable[[Any], "Kernel"]:
     """Makes a kernel of a function; types are ``u1`` ... ``f8`` for numbers and ``u1*`` for pointers to arrays.
 
-    brief: it takes some microseconds, and holds the GIL: to let it go would take as long.
+    brief: it takes less than a millisecond, mostly some microseconds, and holds the GIL: to let it go takes as long.
     """
 
     def decorate(function: Any) -> "Kernel":
@@ -212,8 +212,9 @@ class Kernel:
     def bound(self, *given: int) -> Callable[..., int]:
         """The kernel with its first arguments given, as numbers and addresses: what calls of a microsecond are made by.
 
-        Further ones are numbers, addresses and bytes, and are not checked. A call costs a tenth of another's time and
-        holds the GIL.
+        Further ones are numbers, addresses and bytes. Nothing is checked, and who binds keeps alive what lies at any
+        address. A call costs a tenth of another's time and holds the GIL. ContractError: the kernel takes or answers
+        what is neither i8 nor a pointer.
         """
         if self.answer != "i8" or not all(each == "i8" or each[-1] == "*" for each in self.arguments):
             raise ContractError(f"kernel {self.plain.__name__} takes or answers what is neither i8 nor a pointer")
@@ -242,6 +243,7 @@ class Kernel:
         ]
         native = ir.FunctionType(ir.IntType(32), [answer.type, raised.type, *types]).as_pointer()
         place = ctypes.cast(self._native, ctypes.c_void_p).value
+        # its status is not looked at: kernels raise nothing
         builder.call(builder.inttoptr(word(place), native), [answer, raised, *values, *rest])
         builder.ret(builder.load(answer))
         engine = _engine()

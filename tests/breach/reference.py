@@ -149,8 +149,8 @@ class Log:
             if at - open_.start > stealer.LONGEST_BLOCK:
                 self._close(open_, at)
                 open_ = _Block(at)
-            if len(text) > LONGEST or b"\0" in text:
-                self.broken.append((at, len(text), TOO_LONG if len(text) > LONGEST else NUL))
+            if len(text) > stealer.LONGEST or b"\0" in text:
+                self.broken.append((at, len(text), TOO_LONG if len(text) > stealer.LONGEST else NUL))
             elif _ENDS.fullmatch(text):
                 self._close(open_, at)
                 open_ = _Block(at + len(line) + 1)
@@ -164,16 +164,13 @@ class Log:
         self.used = at if ended or (not open_.start and at >= stealer.LONGEST_BLOCK) else open_.start
         if self.used == at:
             self._close(open_, at)
+        self.broken = [each for each in self.broken if each[0] < self.used]  # others are read again
 
     def _close(self, open_: _Block, end: int) -> None:
         if open_.account or open_.secret:
             self.rows.append((open_.account or b"", open_.secret or b""))
         elif open_.has("url"):
             self.broken.append((open_.start, end - open_.start, EMPTY))
-
-
-class _Whole(str):
-    """A whole number, as it is written."""
 
 
 class _Pairs(list[Any]):
@@ -193,7 +190,7 @@ def jsonl(line: bytes) -> list[Row] | int | None:
         found = json.loads(
             text.decode(),
             object_pairs_hook=_Pairs,
-            parse_int=_Whole,
+            parse_int=str,
             parse_constant=_no_constant,
             parse_float=lambda _: None,
         )

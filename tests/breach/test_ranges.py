@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from khien.breach.ranges import LEAST, Ranges
 from khien.breach.table import WIDTHS
+from khien.errors import ContractError
 from tests.breach.held import made
 
 KEY = bytes(range(32))
@@ -88,6 +89,14 @@ def test_what_is_longer_than_any_bucket_should_be_goes_to_the_next_hundred_rows(
     ranges = Ranges((made(tmp_path, digests("sha1", 0x21BD1, 900)),), 20, KEY)
     assert len(ranges.padded(0x21BD1)) == 1100 * 39 - 2  # their counts have four digits on average
     assert len(ranges.padded(0x21BD2)) == LEAST * 39 - 2
+
+
+@pytest.mark.parametrize("prefix", [-1, 1 << 20, 1 << 34])
+def test_no_other_prefix_is_looked_for(prefix: int, tmp_path: Path) -> None:
+    ranges = Ranges((made(tmp_path, {bytes(20): 1}),), 20, KEY)
+    for answer in (ranges.body, ranges.padded):
+        with pytest.raises(ContractError):
+            answer(prefix)
 
 
 def test_padding_follows_from_the_key_the_digest_and_the_prefix() -> None:

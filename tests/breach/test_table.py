@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from khien.breach import buckets, sealed
-from khien.breach.buckets import BUCKET, BUCKETS, NUMBER, ORDERED, PARTS, PLACES, TOGETHER, WAITING
+from khien.breach.buckets import BUCKET, BUCKETS, ORDERED, PLACES, TOGETHER
 from khien.breach.sorting import merged, write_run
 from khien.breach.table import NTLM, SHA1, Table, build
 from khien.errors import ContractError, CustodyError
@@ -142,6 +142,8 @@ def test_what_is_looked_for_has_the_right_width(tmp_path: Path) -> None:
     with pytest.raises(ContractError):
         table.count(bytes(NTLM))
     with pytest.raises(ContractError):
+        table.count("?" * SHA1)  # type: ignore[arg-type]
+    with pytest.raises(ContractError):
         table.counts(np.zeros((2, NTLM), np.uint8))
 
 
@@ -206,9 +208,8 @@ def test_kernels_do_as_their_functions_say(tmp_path: Path) -> None:
         asked = entries[::3, :NTLM].copy()
         asked[::2, -1] ^= 1
         asked = asked.reshape(-1)
-        times, waiting = np.zeros(len(asked) // NTLM, np.int64), np.zeros(WAITING, np.int64)
-        starts, ordered = np.zeros(PARTS + 1, np.int64), np.zeros(len(times) * (NTLM + NUMBER), np.uint8)
-        kernel(buckets.counts)(*parts, asked, len(times), waiting, starts, ordered, times)
+        times = np.zeros(len(asked) // NTLM, np.int64)
+        kernel(buckets.counts)(*parts, asked, len(times), *buckets.room(len(times), NTLM), times)
         one = [kernel(buckets.count)(*parts, asked[at : at + NTLM]) for at in range(0, 40 * NTLM, NTLM)]
         kernel(buckets.span)(n, bits, bases, PLACES.reshape(-1), 7, 16, found)
         digests, unfolded = np.zeros(n * NTLM, np.uint8), np.zeros(n, np.int64)

@@ -9,7 +9,8 @@ its count are in ``large``, in order. Behind the last row there is as much as fi
 
 import numpy as np
 
-from khien.breach.rows import COUNT, compared, number, put
+from khien.breach.octets import eight, four, put_eight
+from khien.breach.rows import COUNT, compared, number
 from khien.compiled import Instruction, inner, kernel, prefetch, where
 
 BUCKET = 3  # octets that say the bucket
@@ -19,13 +20,13 @@ GROUPS = BUCKETS // GROUP
 LARGE = 255
 SPARE = 8  # octets behind the last bit that a look-up may read
 TOGETHER = 128  # queries of a batch that wait for memory at once
-WAITING = 4 * TOGETHER  # numbers that a batch keeps of queries: two of each, of one stage and of the next
+_WAITING = 4 * TOGETHER  # numbers that a batch keeps of queries: two of each, of one stage and of the next
 ORDERED = 1 << 20  # queries of a batch that are put in order before
-PARTS = 1 << 10  # in so many parts
-NUMBER = 4  # octets of a query's number, behind its digest
 
 _SHIFT = 4  # of GROUP
-_PART = 14  # bits of a bucket that do not say its part
+_PART = 14  # bits of a bucket that do not say its part: those that are put in order
+_PARTS = BUCKETS >> _PART
+_QUERY = 4  # octets that say which query it is, behind its digest
 _WINDOW = 56  # bits that are looked at together: no sum of them spoils a sign
 _ALL = (1 << _WINDOW) - 1
 _ONES = 0x01010101010101  # one in each of their octets
@@ -218,35 +219,31 @@ def count(rows, entries, rest, bits, bases, places, large, larger, digest):
     return look_up(rows, entries, rest, bits, bases, places, large, larger, digest, 0)
 
 
+def room(n, width):
+    """What ``counts`` works in for n queries: waiting, starts, ordered."""
+    ordered = np.empty(min(n, ORDERED) * (width + _QUERY), np.uint8)
+    return np.empty(_WAITING, np.int64), np.empty(_PARTS + 1, np.int64), ordered
+
+
 @inner
 def _order(digests, first, size, width, starts, ordered):
     """Copies queries in the order of the first bits of their digests, their numbers behind them: then the pages they
     need are neighbours, and what is asked lies side by side."""
-    for each in range(PARTS + 1):
+    for each in range(_PARTS + 1):
         starts[each] = 0
     for each in range(first, first + size):
         starts[(bucket_of(digests, each * width) >> _PART) + 1] += 1
-    for each in range(PARTS):
+    for each in range(_PARTS):
         starts[each + 1] += starts[each]
     for each in range(size):
         at = (first + each) * width
         part = bucket_of(digests, at) >> _PART
-        to = starts[part] * (width + NUMBER)
+        to = starts[part] * (width + _QUERY)
         starts[part] += 1
         for word in (0, min(8, width - 8), width - 8):  # the last two overlap, or are one
-            put(number(digests, at + word), ordered, to + word)
-        for octet in range(NUMBER):
+            put_eight(eight(digests, at + word), ordered, to + word)
+        for octet in range(_QUERY):
             ordered[to + width + octet] = (each >> (8 * octet)) & 255
-
-
-@inner
-def _number(ordered, at):
-    return (
-        np.int64(ordered[at])
-        | np.int64(ordered[at + 1]) << 8
-        | np.int64(ordered[at + 2]) << 16
-        | np.int64(ordered[at + 3]) << 24
-    )
 
 
 @inner
@@ -277,10 +274,10 @@ def _meet(rows, rest, digests, at, low, length):
 @kernel("i8", "u1*", "i8", "i8", "u1*", "u4*", "u1*", "i8*", "i8", "u1*", "i8", "i8*", "i8*", "u1*", "i8*")
 def counts(rows, entries, rest, bits, bases, places, large, larger, digests, n, waiting, starts, ordered, out):
     """The counts of n digests, in stages: while one is compared, the rows of the next are on their way. They are asked
-    for a query's at a time: a processor forgets what it is asked for all at once.
+    for a query's at a time: a processor forgets what it is asked for all at once. waiting, starts, ordered: room(n).
     """
     width, stride = rest + BUCKET, rest + 1
-    asked = width + NUMBER
+    asked = width + _QUERY
     here, ahead = 0, 2 * TOGETHER  # where in waiting the queries stand that are compared, and those of the next stage
     for done in range(0, n, ORDERED):
         together = min(ORDERED, n - done)
@@ -302,7 +299,7 @@ def counts(rows, entries, rest, bits, bases, places, large, larger, digests, n, 
             for each in range(ready):
                 row = waiting[here + each]
                 found = waiting[here + TOGETHER + each] & -np.int64(row >= 0)  # nobody foresees a branch
-                to = done + _number(ordered, (first - TOGETHER + each) * asked + width)
+                to = done + four(ordered, (first - TOGETHER + each) * asked + width)
                 out[to] = _large(large, larger, row) if found == LARGE else found
             here, ahead, ready = ahead, here, size
     return 0

@@ -2,17 +2,16 @@
 
 import re
 import unicodedata
-from functools import lru_cache
 from typing import Literal
 
 Holds = Literal["mail", "phone", "name", "secret", "url", "other", ""]
 ACCOUNTS: tuple[Holds, ...] = ("mail", "phone", "name")
-LONGEST_LABEL = 96  # octets of a label, and one of them is a letter
+LONGEST_LABEL = 96  # octets
 
 _LONGEST = 64  # characters of a name
 _PARTS = re.compile(r"[()/]")  # as Email/Phone, Mật khẩu (password)
 _LABEL = re.compile(  # a colon behind it, of either width
-    rb"[ \t]*([A-Za-z\x80-\xff][A-Za-z\x80-\xff ()/_-]{1,95}?)[ \t]*(?::|\xef\xbc\x9a)[ \t]?"
+    rb"[ \t]*([A-Za-z\x80-\xff][A-Za-z\x80-\xff ()/_-]{1,%d}?)[ \t]*(?::|\xef\xbc\x9a)[ \t]?" % (LONGEST_LABEL - 1)
 )
 _NAMES: dict[Holds, str] = {
     "mail": """email mail emailaddress mailaddress emailid useremail customeremail mailid gmail
@@ -47,7 +46,6 @@ def plain(name: str) -> str:
 _KINDS: dict[str, Holds] = {plain(name): kind for kind, names in _NAMES.items() for name in names.split()}
 
 
-@lru_cache(1 << 12)
 def holds(name: str) -> Holds:
     """What stands under a name: "other" is known, too, and none of ours; "" is not known."""
     parts = [name, *_PARTS.split(name)] if len(name) <= _LONGEST else []

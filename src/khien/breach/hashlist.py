@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from khien.breach.octets import nibble
 from khien.compiled import inner, kernel
 
 REASONS = ("row-no-digest", "row-no-count")  # by number
@@ -33,17 +34,6 @@ def read(block: bytes, width: int, ended: bool) -> Digests:
     broken, sums = np.empty((lines, 3), np.int64), np.zeros(2, np.int64)
     rows = _read(text, len(block), width, int(ended), digests, counts, broken, sums)
     return Digests(digests[:rows], counts[:rows], broken[: sums[1]], int(sums[0]))
-
-
-@inner
-def _nibble(octet: int) -> int:
-    """Of a hexadecimal digit; 16 where it is none."""
-    if 48 <= octet <= 57:
-        return octet - 48
-    lower = octet | 32
-    if 97 <= lower <= 102:
-        return lower - 87
-    return 16
 
 
 @inner
@@ -80,7 +70,7 @@ def _read(text: Any, size: int, width: int, ended: int, digests: Any, counts: An
             reason = 0
         else:
             for octet in range(width):
-                high, low = _nibble(int(text[begin + 2 * octet])), _nibble(int(text[begin + 2 * octet + 1]))
+                high, low = nibble(text[begin + 2 * octet]), nibble(text[begin + 2 * octet + 1])
                 if high == 16 or low == 16:
                     reason = 0
                     break

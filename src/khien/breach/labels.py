@@ -14,15 +14,17 @@ from khien.compiled import inner
 
 UNTOLD, OTHER, URL, MAIL, PHONE, NAME, SECRET = range(7)  # what a label holds
 
-_SLOTS = 256  # where labels are remembered; one more takes in turn those for which there is no room
-_LAST = 3 * _SLOTS
-_TRIES = 8  # slots where one label may be
+_BACKSLASH = 92  # of an escape, which may stand for a letter
+_LABEL = 3  # numbers of a label: where it begins and ends, and what it holds
+_SLOTS = 4096  # where labels are remembered
+_TRIES = 8  # slots where one label may be; where others have them, it takes the first
+_LONGEST = 768  # octets of a label that may be known: 64 letters of two escapes each
 _HELD: dict[Holds, int] = {"url": URL, "mail": MAIL, "phone": PHONE, "name": NAME, "secret": SECRET}
 
 
 def room() -> Any:
     """Room for the labels of a block: where each begins and ends in it, and what it holds."""
-    return np.zeros(_LAST + 3, np.int64)
+    return np.zeros(_LABEL * _SLOTS, np.int64)
 
 
 def tell(labels: Any, place: int, label: str) -> None:
@@ -40,23 +42,34 @@ def same(block, a, b, length):
 
 
 @inner
+def is_strange(block, begin, end):
+    """Whether it is seen at once that a label is not known: it has no letter, or too many."""
+    for at in range(begin, min(end, begin + _LONGEST)):
+        code = block[at]
+        if code >= 128 or code == _BACKSLASH or 97 <= code | 32 <= 122:
+            return end - begin > _LONGEST
+    return True
+
+
+@inner
 def remembered(block, size, begin, end, labels):
     """The place of a label, which is remembered from now on; and what it holds, UNTOLD where that is not known yet."""
+    if is_strange(block, begin, end):
+        return np.int64(0), np.int64(OTHER)
     hashed = np.uint64(end - begin)
     for at in range(begin, end, 8):
         hashed = mixed(hashed, up_to(block, size, at, end))
-    first = np.int64(hashed & np.uint64(_SLOTS - 1))
+    slot = np.int64(hashed & np.uint64(_SLOTS - 1))
+    taken = _LABEL * slot
     for each in range(_TRIES):
-        place = 3 * ((first + each) & (_SLOTS - 1))
+        place = _LABEL * ((slot + each) & (_SLOTS - 1))
         length = labels[place + 1] - labels[place]
-        if labels[place + 2] == UNTOLD and length == 0:
-            labels[place] = begin
-            labels[place + 1] = end
-            return place, np.int64(UNTOLD)
         if length == end - begin and same(block, labels[place], begin, length):
             return place, labels[place + 2]
-    kind = labels[_LAST + 2]
-    labels[_LAST] = begin
-    labels[_LAST + 1] = end
-    labels[_LAST + 2] = UNTOLD
-    return np.int64(_LAST), kind
+        if length == 0:
+            taken = place
+            break
+    labels[taken] = begin
+    labels[taken + 1] = end
+    labels[taken + 2] = UNTOLD
+    return taken, np.int64(UNTOLD)

@@ -37,24 +37,6 @@ class Read(NamedTuple):
     reasons: list[str]
 
 
-class Broken:
-    """Broken rows, while a block is read."""
-
-    def __init__(self) -> None:
-        self.places: list[tuple[int, int]] = []
-        self.reasons: list[str] = []
-
-    def add(self, offset: int, length: int, reason: int) -> None:
-        """Notes a row: where it begins, its octets, and why."""
-        self.places.append((offset, length))
-        self.reasons.append(REASONS[reason])
-
-    def read(self, rows: pa.RecordBatch, used: int) -> Read:
-        """A block, read."""
-        places = np.array(self.places, np.int64).reshape(-1, 2)
-        return Read(rows, used, places[:, 0], places[:, 1], self.reasons)
-
-
 class Spans(NamedTuple):
     """What a reader finds, up to done[0] rows, done[1] broken ones, done[2] octets that are done with.
 

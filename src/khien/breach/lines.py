@@ -12,7 +12,7 @@ import numpy as np
 
 from khien.breach import leaked
 from khien.breach.leaked import EMPTY, NO_SEPARATOR, NUL, SPANS, TOO_LONG, Read, Spans, add, refuse
-from khien.breach.octets import find
+from khien.breach.octets import classes, find, run
 from khien.compiled import inner, kernel
 
 LONGEST = 4096  # octets of a line
@@ -51,22 +51,8 @@ def combination(block: bytes, ended: bool, hashed: bool = False) -> Read:
 @cache
 def _classes() -> Any:
     """Of each octet what it may be; and behind that, of each whether it is none that a host has."""
-    import re
-
-    classes = np.zeros(512, np.uint8)
-    for bit, pattern in _MARKS.items():
-        for code in range(256):
-            classes[code] |= bit if re.fullmatch(pattern, bytes([code])) else 0
-    classes[256:] = classes[:256] & HOST == 0
-    return classes
-
-
-@inner
-def run(block, at, end, classes, bit):
-    """Behind the octets from at on that may be this."""
-    while at < end and classes[block[at]] & bit:
-        at += 1
-    return at
+    found = classes(_MARKS)
+    return np.concatenate([found, (found & HOST == 0).astype(np.uint8)])
 
 
 @inner

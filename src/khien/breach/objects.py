@@ -1,33 +1,36 @@
 """JSON objects (RFC 8259), a line each (JSONL; also the lines of an array, and one object within another).
 
-The rules are written down plainly in tests/breach/reference.py, which the kernel is held to; what the few keys of a
-dump hold it asks, once for each.
+The rules are written down plainly in tests/breach/reference.py, which the kernel is held to; what a key holds it asks
+of Python, once a block (labels).
 """
 
 import json
 
 import numpy as np
 
-from khien.breach import labels, leaked
-from khien.breach.labels import MAIL, NAME, PHONE, SECRET, UNTOLD, URL, remembered
+from khien.breach import leaked
+from khien.breach.labels import MAIL, NAME, PHONE, SECRET, UNTOLD, URL, remembered, room, tell
 from khien.breach.leaked import BROKEN, EMPTY, SPANS, TOO_LONG, Read, Spans, add, refuse
-from khien.breach.octets import HIGHEST, LOWEST, eight, find, from_on, place
+from khien.breach.octets import ASCII, HIGHEST, LOWEST, eight, find, first, four, from_on, nibble, zeros
 from khien.compiled import inner, kernel
 
 LONGEST = 1 << 16  # octets of a line
 NESTED = 3  # objects within objects, as exports of search engines have them: what is deeper is passed over
-DEEPEST = 60  # objects and arrays within each other; of more the line counts as broken
+DEEPEST = 60  # objects and arrays within each other, a bit each; of more the line counts as broken
 
 _SHORT, _FEW = 2, 2  # octets of a value, at least, and how many more there is room for
-_QUOTE, _BACKSLASH, _COLON, _COMMA, _MINUS, _PLUS, _DOT, _ZERO, _UNICODE, _E, _UNKNOWN = b'"\\:,-+.0ue?'
+_QUOTE, _BACKSLASH, _COLON, _COMMA, _UNKNOWN = b'"\\:,?'
+_MINUS, _PLUS, _DOT, _ZERO, _E = b"-+.0e"
 _OPEN, _CLOSE, _OPEN_LIST, _CLOSE_LIST, _NEWLINE = b"{}[]\n"
-_SPACE, _TAB, _RETURN = b" \t\r"
+_SPACE, _TAB, _RETURN, _BACKSPACE, _FORM_FEED = b" \t\r\b\f"
+_SLASH, _B, _F, _N, _R, _T, _UNICODE = b"/bfnrtu"  # behind a backslash (RFC 8259, section 7)
 _MARK_1, _MARK_2, _MARK_3 = b"\xef\xbb\xbf"
 _TRUE, _FALSE, _NULL = (int.from_bytes(each[:4], "little") for each in (b"true", b"false", b"null"))  # begin so
-_HIGH, _LOW, _PAIRED, _END = 0xD800, 0xDC00, 0x10000, 0xE000  # surrogates (RFC 8259, section 7)
-_NONE, _WRONG = -1, -2
+_HIGH, _LOW, _PAIRED, _ABOVE = 0xD800, 0xDC00, 0x10000, 0xE000  # surrogates (RFC 8259, section 7)
+_NONE = -1
+_WHOLE, _WRONG = -1, -2  # what a line is, where no key is to be told of
 _VALUE, _FIRST_VALUE, _KEY, _FIRST_KEY, _BEHIND = range(5)  # what comes next
-_LINE, _AT, _WANT, _DEPTH, _OBJECTS, _PASSED, _KIND, _FIELDS, _STATE = range(9)  # where a reading stands
+_LINE, _END, _LAST, _AT, _WANT, _DEPTH, _OBJECTS, _PASSED, _KIND, _FIELDS, _STATE = range(11)  # where a reading stands
 _FIELD = 4  # numbers of a field: what it holds, begin, end, and whether there are escapes
 
 
@@ -38,12 +41,12 @@ def objects(block: bytes, ended: bool, hashed: bool = False) -> Read:
     """
     octets = np.frombuffer(block, np.uint8).copy()  # in which escapes become what they stand for
     spans = Spans.make(len(block) // _SHORT + _FEW)
-    met, fields = labels.room(), np.empty(_FIELD * (min(len(block), LONGEST) // _SHORT + _FEW), np.int64)
+    labels, fields = room(), np.empty(_FIELD * (min(len(block), LONGEST) // _SHORT + _FEW), np.int64)
     state = np.zeros(_STATE, np.int64)
     state[_AT] = _NONE
-    while (at := read_objects(octets, len(block), ended, met, fields, state, *spans)) >= 0:
-        begin, end = met[at : at + 2].tolist()
-        labels.tell(met, at, json.loads(b'"%s"' % block[begin:end]))
+    while (place := read_objects(octets, len(block), ended, labels, fields, state, *spans)) >= 0:
+        begin, end = labels[place : place + 2].tolist()
+        tell(labels, place, json.loads(b'"%s"' % block[begin:end]))
     return leaked.read(octets, spans, hashed)
 
 
@@ -56,7 +59,15 @@ def around(code):
 
 @inner
 def space(code):
+    """Whether it is whitespace within a line (RFC 8259, section 2)."""
     return (code == _SPACE) | (code == _TAB) | (code == _RETURN)
+
+
+@inner
+def behind_space(block, at, end):
+    while at < end and space(block[at]):
+        at += 1
+    return at
 
 
 @inner
@@ -71,10 +82,8 @@ def hex_of(block, at):
     """The number of four hex digits; NONE where they are none."""
     number = np.int64(0)
     for each in range(at, at + 4):
-        code = np.int64(block[each])
-        letter = (code | 32) - 87
-        digit = code - 48 if 48 <= code < 58 else letter
-        if digit < 0 or digit > 15 or (digit == letter and digit < 10):
+        digit = nibble(block[each])
+        if digit > 15:
             return np.int64(_NONE)
         number = number << 4 | digit
     return number
@@ -85,11 +94,10 @@ def usual_end(block, at, end):
     """Behind octets that stand for themselves, some of them at least: eight at a time."""
     while at + 8 <= end:
         word = eight(block, at)
-        quote, escape = word ^ np.uint64(LOWEST * _QUOTE), word ^ np.uint64(LOWEST * _BACKSLASH)
-        met = (quote - np.uint64(LOWEST)) & ~quote | (escape - np.uint64(LOWEST)) & ~escape
-        met = (met | word | ~from_on(word & ~np.uint64(HIGHEST), _SPACE)) & np.uint64(HIGHEST)
+        met = zeros(word ^ np.uint64(LOWEST * _QUOTE)) | zeros(word ^ np.uint64(LOWEST * _BACKSLASH))
+        met |= (word | ~from_on(word & np.uint64(ASCII), _SPACE)) & np.uint64(HIGHEST)
         if met:
-            return at + place(met & (~met + np.uint64(1)))
+            return at + first(met)
         at += 8
     return at
 
@@ -125,17 +133,17 @@ def escape_width(block, at, end):
 @inner
 def unescaped(code):
     """What a letter behind a backslash stands for; NONE: nothing."""
-    if code == _QUOTE or code == _BACKSLASH or code == 47:
+    if code == _QUOTE or code == _BACKSLASH or code == _SLASH:
         return np.int64(code)
-    if code == 98:
-        return np.int64(8)
-    if code == 102:
-        return np.int64(12)
-    if code == 110:
-        return np.int64(10)
-    if code == 114:
-        return np.int64(13)
-    return np.int64(9 if code == 116 else _NONE)
+    if code == _B:
+        return np.int64(_BACKSPACE)
+    if code == _F:
+        return np.int64(_FORM_FEED)
+    if code == _N:
+        return np.int64(_NEWLINE)
+    if code == _R:
+        return np.int64(_RETURN)
+    return np.int64(_TAB if code == _T else _NONE)
 
 
 @inner
@@ -166,8 +174,7 @@ def string_end(block, at, end):
 def scalar_end(block, at, end):
     """Where a number or a literal ends, NONE where it is none; and whether it is a whole number."""
     if at + 4 <= end:
-        low = np.int64(block[at]) | np.int64(block[at + 1]) << 8
-        word = low | np.int64(block[at + 2]) << 16 | np.int64(block[at + 3]) << 24
+        word = four(block, at)
         if word == _TRUE or word == _NULL:
             return np.int64(at + 4), False
         if word == _FALSE and at + 5 <= end and block[at + 4] == _E:
@@ -207,8 +214,8 @@ def note(fields, state, begin, end, escaped):
 
 @inner
 def enter(state, is_object):
-    """Goes into an object or an array; whether it is not too deep. In a read object is read what stands in an object or
-    an array, in an array what stands in neither."""
+    """Goes into an object or an array; whether it is not too deep. What stands in an array of an object is read, but
+    for objects and arrays there."""
     depth = state[_DEPTH] + 1
     if state[_PASSED] == 0 and depth > 1 and (state[_OBJECTS] & 1 == 0 or (is_object and depth > NESTED)):
         state[_PASSED] = depth
@@ -228,21 +235,20 @@ def leave(state):
 
 
 @inner
-def key(block, size, at, end, met, state):
-    """Takes a key; where its value begins, NONE where it has none, or what is to be told of it, turned round."""
+def key(block, size, at, end, labels, state):
+    """Takes a key; where its value begins, NONE where it has none, and the place of what is to be told of it, NONE:
+    nothing."""
     behind, _ = string_end(block, at + 1, end)
-    if behind == _NONE:
-        return behind
-    if state[_PASSED] == 0:
-        known, kind = remembered(block, size, at + 1, behind, met)
+    if behind != _NONE and state[_PASSED] == 0:
+        place, kind = remembered(block, size, at + 1, behind, labels)
         if kind == UNTOLD:
-            return _WRONG - known
+            return np.int64(at), place
         state[_KIND] = kind
-    at = behind + 1
-    while at < end and space(block[at]):
-        at += 1
+    if behind != _NONE:
+        behind = behind_space(block, behind + 1, end)
+        behind = behind + 1 if behind < end and block[behind] == _COLON else np.int64(_NONE)
     state[_WANT] = _VALUE
-    return at + 1 if at < end and block[at] == _COLON else np.int64(_NONE)
+    return behind, np.int64(_NONE)
 
 
 @inner
@@ -265,30 +271,32 @@ def value(block, at, end, fields, state):
 
 
 @inner
-def walk(block, size, end, met, fields, state):
-    """Goes on through the object that a line is. NONE: it is whole; WRONG: it is none; else the place of a key that it
-    wants to be told of."""
+def walk(block, size, end, labels, fields, state):
+    """Goes on through the object that a line is. WHOLE: this was all of it; WRONG: it is none; else the place of a key
+    that it wants to be told of."""
     at = state[_AT]
     while at >= 0:
-        while at < end and space(block[at]):
-            at += 1
-        behind, want = state[_DEPTH] == 0, state[_WANT]
+        at = behind_space(block, at, end)
+        outside, want = state[_DEPTH] == 0, state[_WANT]
         if at == end:
-            return np.int64(_NONE if behind and want == _BEHIND else _WRONG)
+            return np.int64(_WHOLE if outside and want == _BEHIND else _WRONG)
         code, in_object = block[at], state[_OBJECTS] & 1
-        closes = code == (_CLOSE if in_object else _CLOSE_LIST) and not behind
+        closes = code == (_CLOSE if in_object else _CLOSE_LIST) and not outside
         if closes and want != _VALUE and want != _KEY:
             leave(state)
             at += 1
         elif want == _KEY or want == _FIRST_KEY:
-            after = key(block, size, at, end, met, state) if code == _QUOTE else np.int64(_NONE)
-            if after < _NONE:
+            asked = np.int64(_NONE)
+            behind = np.int64(_NONE)
+            if code == _QUOTE:
+                behind, asked = key(block, size, at, end, labels, state)
+            if asked >= 0:
                 state[_AT] = at
-                return _WRONG - after
-            at = after
+                return asked
+            at = behind
         elif want == _BEHIND:
             state[_WANT] = _KEY if in_object else _VALUE
-            at = at + 1 if code == _COMMA and not behind else np.int64(_NONE)
+            at = at + 1 if code == _COMMA and not outside else np.int64(_NONE)
         else:
             at = value(block, at, end, fields, state)
     return np.int64(_WRONG)
@@ -300,7 +308,7 @@ def put_letter(number, block, to):
     if number < 0x80:
         block[to] = number
         return to + 1
-    if _HIGH <= number < _END:
+    if _HIGH <= number < _ABOVE:
         block[to] = _UNKNOWN
         return to + 1
     width = 2 if number < 0x800 else 3 if number < _PAIRED else 4
@@ -330,7 +338,7 @@ def plain_end(block, begin, end):
             at += 6
             if _HIGH <= number < _LOW and at + 6 <= end and block[at] == _BACKSLASH and block[at + 1] == _UNICODE:
                 low = hex_of(block, at + 2)
-                if _LOW <= low < _END:
+                if _LOW <= low < _ABOVE:
                     number = _PAIRED + ((number - _HIGH) << 10) + low - _LOW
                     at += 6
             to = put_letter(number, block, to)
@@ -354,50 +362,44 @@ def join(block, fields, count, rows, done):
     before = done[0]
     for kind in range(MAIL, PHONE + 1):
         for each in range(count):
-            if fields[_FIELD * each] == kind:
-                first = done[0] == before
-                add(
-                    rows,
-                    done,
-                    fields[_FIELD * each + 1],
-                    fields[_FIELD * each + 2],
-                    secret,
-                    secret_end if first else secret,
-                )
+            at = _FIELD * each
+            if fields[at] == kind:
+                last = secret_end if done[0] == before else secret  # the first has it
+                add(rows, done, fields[at + 1], fields[at + 2], secret, last)
     return done[0] > before or add(rows, done, name, name_end, secret, secret_end)
 
 
 @kernel("i8", "u1*", "i8", "i8", "i8*", "i8*", "i8*", *SPANS)
-def read_objects(block, size, ended, met, fields, state, rows, broken, done):
-    """Notes the rows of lines that are whole. Answers the place of a key that it wants to be told of before it goes on
-    (labels), NONE at the end."""
-    line = state[_LINE]
-    while line < size:
-        end = find(block, line, size, _NEWLINE)
-        if end == size and not ended:
-            break
-        begin, last = line, end
-        while begin < last and around(block[begin]):
-            begin += 1
-        while begin < last and around(block[last - 1]):
-            last -= 1
+def read_objects(block, size, ended, labels, fields, state, rows, broken, done):
+    """Notes the rows of lines that are whole. Answers the place of a key that it wants to be told of before it goes on,
+    NONE at the end."""
+    while state[_LINE] < size:
+        line = state[_LINE]
+        if state[_AT] == _NONE:
+            end = find(block, line, size, _NEWLINE)
+            if end == size and not ended:
+                break
+            begin, last = line, end
+            while begin < last and around(block[begin]):
+                begin += 1
+            while begin < last and around(block[last - 1]):
+                last -= 1
+            for each in range(_END, _STATE):
+                state[each] = 0  # and _WANT is _VALUE
+            state[_END], state[_LAST], state[_AT] = end, last, begin
+        begin, last, end = state[_AT], state[_LAST], state[_END]
         if last - begin > LONGEST:
             refuse(broken, done, line, end, TOO_LONG)
         elif begin < last:
-            if state[_AT] == _NONE:
-                for each in range(_STATE):
-                    state[each] = 0
-                state[_AT] = begin
-            wanted = walk(block, size, last, met, fields, state) if block[begin] == _OPEN else np.int64(_WRONG)
+            inside = state[_DEPTH] > 0 or block[begin] == _OPEN
+            wanted = walk(block, size, last, labels, fields, state) if inside else np.int64(_WRONG)
             if wanted >= 0:
-                state[_LINE] = line
                 return wanted
             if wanted == _WRONG:
                 refuse(broken, done, line, end, BROKEN)
             elif not join(block, fields, state[_FIELDS], rows, done):
                 refuse(broken, done, line, end, EMPTY)
-            state[_AT] = _NONE
-        line = min(end + 1, size)
-    state[_LINE] = line
-    done[2] = line
+        state[_AT] = _NONE
+        state[_LINE] = min(end + 1, size)
+    done[2] = state[_LINE]
     return _NONE

@@ -27,6 +27,7 @@ from khien.breach.sorting import merged
 from khien.breach.table import WIDTHS, Table
 from khien.compiled import inner, kernel
 from khien.contracts import Store
+from khien.errors import ContractError
 
 PUBLIC = "public-{}"  # the holding of what others publish, by mode: a list of its own, replaced as theirs is
 PREFIXES = 1 << 20
@@ -38,7 +39,7 @@ _DEVIATIONS = 6
 _AROUND = 4  # octets of a row beside its suffix, where its count is of one digit
 _LONG = 2  # further digits of a count, on average: more than was ever met
 _MOST = (1 << 63) - 1  # a count: what is more stands as this
-_NEWLINE = 10
+_COLON, _RETURN, _NEWLINE = b":\r\n"
 _LONGEST = 1 + 19 + 2  # octets of a row behind its digits: a colon, a count below 2**63, the line's end
 
 
@@ -63,9 +64,9 @@ class Ranges:
         """The rows of a prefix; where there are none one of count 0: Pwned Passwords always has some, and a few of its
         clients fail at an answer without any."""
         rows = self._rows(prefix)
-        return (rows if len(rows) else self._text([(self._made(prefix, 1), np.zeros(1, np.int64))], DIGITS))[
-            :-2
-        ].tobytes()
+        if not len(rows):
+            rows = self._text([(self._made(prefix, 1), np.zeros(1, np.int64))], DIGITS)
+        return rows[:-2].tobytes()
 
     def padded(self, prefix: int) -> bytes:
         """The rows of a prefix among rows of count 0."""
@@ -96,6 +97,8 @@ class Ranges:
 
     def _rows(self, prefix: int) -> Any:
         """The rows of a prefix as lines, uint8; of one table in one step, ten thousand times a second."""
+        if not 0 <= prefix < PREFIXES:
+            raise ContractError(f"{prefix} is no number of 20 bits")
         if len(self.tables) == 1:
             out = np.empty(self._room, np.uint8)
             written = self._straight(prefix, _PAIRS_AT, out.ctypes.data, len(out))
@@ -140,10 +143,8 @@ class Ranges:
             return np.empty(0, np.uint8)
         rows, counts = lists[0] if len(lists) == 1 else map(np.concatenate, zip(*lists, strict=True))
         out = np.empty(len(counts) * (2 * self.width - skip + _LONGEST), np.uint8)
-        first = len(lists[0][1])
-        written = _write(
-            *(rows.ctypes.data, counts.ctypes.data, first, len(counts), self.width, skip, _PAIRS_AT, out.ctypes.data)
-        )
+        at = (rows.ctypes.data, counts.ctypes.data)
+        written = _write(*at, len(lists[0][1]), len(counts), self.width, skip, _PAIRS_AT, out.ctypes.data)
         return out[:written]
 
 
@@ -158,16 +159,6 @@ def opened(place: Place, store: Store, mode: str, key: bytes, before: Ranges | N
     if before and [each.path for each in before.tables] == paths:
         return before
     return Ranges(tuple(map(Table.open, paths)), WIDTHS[mode], key)
-
-
-@inner
-def _compare(rows, one, other, width):
-    """Below, at or above 0 as a row is to another."""
-    for octet in range(2, width):  # they share the first 20 bits
-        difference = np.int64(rows[one * width + octet]) - np.int64(rows[other * width + octet])
-        if difference != 0:
-            return difference
-    return np.int64(0)
 
 
 @inner
@@ -199,9 +190,9 @@ def _hex(rows, begin, end, pairs, out, at):
 @inner
 def _end_line(count, out, at):
     """Writes a count and the line's end; answers where that is."""
-    out[at] = 58
+    out[at] = _COLON
     at = _decimal(count, out, at + 1)
-    out[at], out[at + 1] = 13, 10
+    out[at], out[at + 1] = _RETURN, _NEWLINE
     return at + 2
 
 
@@ -220,7 +211,7 @@ def _lines(rows, entries, rest, bits, bases, places, large, larger, prefix, pair
     return at
 
 
-@kernel("i8", "u1*", "i8*", "i8", "i8", "i8", "i8", "u1*", "u1*", brief=True)
+@kernel("i8", "u1*", "i8*", "i8", "i8", "i8", "i8", "u1*", "u1*")
 def _write(rows, counts, first, end, width, skip, pairs, out):
     """Merges two sorted lists of rows, [0, first) and [first, end), into lines of text; counts of rows that are equal
     are added. Answers how long the text is."""
@@ -228,7 +219,7 @@ def _write(rows, counts, first, end, width, skip, pairs, out):
     while one < first or two < end:
         difference = np.int64(-1 if one < first else 1)
         if one < first and two < end:
-            difference = _compare(rows, one, two, width)
+            difference = compared(rows, one * width, rows, two * width, width)
         least = one if difference <= 0 else two
         count = counts[least]
         if difference == 0:

@@ -68,7 +68,7 @@ def _count(rows, at):
 
 
 @inner
-def put(count, out, to):
+def _put(count, out, to):
     for each in range(COUNT):
         out[to + each] = (count >> (56 - 8 * each)) & 255
 
@@ -77,7 +77,7 @@ def put(count, out, to):
 def _add(rows, a, out, to):
     """Adds the number at a to the one at to."""
     more, count = _count(rows, a), _count(out, to)
-    put(np.int64(MOST) if count > MOST - more else count + more, out, to)
+    _put(np.int64(MOST) if count > MOST - more else count + more, out, to)
 
 
 @inner
@@ -139,7 +139,7 @@ def combine(rows, n, width, key, order, out):
         else:
             _copy(rows, at, out, made * width, key)
             if key < width:
-                put(_count(rows, at + key), out, made * width + key)
+                _put(_count(rows, at + key), out, made * width + key)
             made += 1
     return made
 

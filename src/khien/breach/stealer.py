@@ -6,8 +6,8 @@
 
 A block ends at an empty line, at a line of strokes, or where a label comes again. Labels are those of some ten
 languages, in one log of several, too; others (Soft, Application, Storage) and text between blocks are passed over. The
-rules are written down plainly in tests/breach/reference.py, which the kernel is held to; what the few labels of a log
-hold it asks, once for each.
+rules are written down plainly in tests/breach/reference.py, which the kernel is held to; what a label holds it asks of
+Python, once a block (labels).
 """
 
 from functools import cache
@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from khien.breach import labels, leaked
+from khien.breach import leaked
 from khien.breach.columns import LONGEST_LABEL
-from khien.breach.labels import MAIL, NAME, SECRET, UNTOLD, URL, remembered
+from khien.breach.labels import MAIL, NAME, SECRET, UNTOLD, URL, remembered, room, tell
 from khien.breach.leaked import EMPTY, NUL, SPANS, TOO_LONG, Read, Spans, add, refuse
-from khien.breach.octets import find, small, up_to
+from khien.breach.octets import classes, find, run, small, up_to
 from khien.compiled import inner, kernel
 
 LONGEST = 4096  # octets of a line
@@ -29,7 +29,7 @@ NOTHING = (  # what stands for a value that is not there, in any case
     *(b"%snot%ssaved%s" % (left, gap, right) for left in (b"", b"[") for gap in (b" ", b"_") for right in (b"", b"]")),
 )
 
-_NOTHINGS = len(NOTHING)
+_NOTHINGS, _TWO = len(NOTHING), 16  # how many, and octets of two words, which hold each
 _SHORT, _FEW = 2, 2  # octets of what is noted, at least, and how many more there is room for
 _LETTER, _NAME, _STROKE = 1, 2, 4  # what an octet may be, bits
 _MARKS = {_LETTER: rb"[A-Za-z\x80-\xff]", _NAME: rb"[A-Za-z\x80-\xff ()/_-]", _STROKE: rb"[ \t=*_#~+-]"}
@@ -43,29 +43,24 @@ def blocks(block: bytes, ended: bool, hashed: bool = False) -> Read:
     """Reads the blocks of text that are whole; ended: the last one is, too. hashed: as in leaked.batch."""
     octets = np.frombuffer(block, np.uint8)
     spans = Spans.make(len(block) // _SHORT + _FEW)
-    met, state = labels.room(), np.full(_STATE, _NONE, np.int64)
+    labels, state = room(), np.full(_STATE, _NONE, np.int64)
     state[[_AT, _START]] = 0
-    given = (octets, len(block), ended, b"\0" in block, _classes(), _nothing(), met, state)
+    given = (octets, len(block), ended, b"\0" in block, _classes(), _nothing(), labels, state)
     while (place := read_blocks(*given, *spans)) >= 0:
-        begin, end = met[place : place + 2].tolist()
-        labels.tell(met, place, block[begin:end].decode(errors="replace"))
+        begin, end = labels[place : place + 2].tolist()
+        tell(labels, place, block[begin:end].decode(errors="replace"))
     return leaked.read(octets, spans, hashed)
 
 
 @cache
 def _classes() -> Any:
-    """Of each octet what it may be."""
-    import re
-
-    return np.array(
-        [sum(bit for bit, mark in _MARKS.items() if re.fullmatch(mark, bytes([code]))) for code in range(256)], np.uint8
-    )
+    return classes(_MARKS)
 
 
 @cache
 def _nothing() -> Any:
     """NOTHING, two words each."""
-    return np.array([np.frombuffer(each.ljust(16, b"\0"), "<u8") for each in NOTHING], np.uint64)
+    return np.array([np.frombuffer(each.ljust(_TWO, b"\0"), "<u8") for each in NOTHING], np.uint64)
 
 
 @inner
@@ -76,7 +71,7 @@ def blank(code):
 @inner
 def space(code):
     """Whether bytes.strip takes it off."""
-    return (code == _SPACE) | (code >= 9) & (code <= 13)
+    return (code == _SPACE) | (code >= _TAB) & (code <= _RETURN)
 
 
 @inner
@@ -97,8 +92,8 @@ def colon(block, at, end):
 
 @inner
 def label(block, at, end, classes):
-    """Where the label begins and ends that a line begins with, and where the value behind it does (columns.labelled);
-    NONE as the last: there is none."""
+    """Where the label begins and ends that a line begins with, and where the value behind it does, as columns.labelled
+    says; NONE as the last: there is none."""
     begin = behind_blanks(block, at, end)
     behind = at = begin + 1
     if at >= end or not classes[block[begin]] & _LETTER:
@@ -131,7 +126,7 @@ def stripped(block, begin, end):
 @inner
 def is_nothing(block, size, begin, end, nothing):
     """Whether a value stands for none."""
-    if end - begin > 16:
+    if end - begin > _TWO:
         return False
     low, high = small(up_to(block, size, begin, end)), small(up_to(block, size, begin + 8, end))
     met = False
@@ -172,9 +167,9 @@ def take(block, size, kind, at, value, end, nothing, state, rows, broken, done):
 
 
 @kernel("i8", "u1*", "i8", "i8", "i8", "u1*", "u8*", "i8*", "i8*", *SPANS)
-def read_blocks(block, size, ended, nuls, classes, nothing, met, state, rows, broken, done):
+def read_blocks(block, size, ended, nuls, classes, nothing, labels, state, rows, broken, done):
     """Notes the rows of blocks that are whole. Answers the place of a label that it wants to be told of before it
-    goes on (labels), NONE at the end."""
+    goes on, NONE at the end."""
     at = state[_AT]
     while at < size:
         end = find(block, at, size, _NEWLINE)
@@ -193,22 +188,20 @@ def read_blocks(block, size, ended, nuls, classes, nothing, met, state, rows, br
         else:
             begin, name_end, value = label(block, at, end, classes)
             if value >= 0:
-                place, kind = remembered(block, size, begin, name_end, met)
+                place, kind = remembered(block, size, begin, name_end, labels)
                 if kind == UNTOLD:
                     state[_AT] = at
                     return place
                 take(block, size, kind, at, value, end, nothing, state, rows, broken, done)
-            else:
-                stroke = at
-                while stroke < end and classes[block[stroke]] & _STROKE:
-                    stroke += 1
-                if stroke == end:
-                    close(at, state, rows, broken, done)
-                    state[_START] = behind
+            elif run(block, at, end, classes, _STROKE) == end:
+                close(at, state, rows, broken, done)
+                state[_START] = behind
         at = behind
     state[_AT] = at
     if ended or (state[_START] == 0 and at >= LONGEST_BLOCK):  # a block without end: given up at its last whole line
         close(at, state, rows, broken, done)
         state[_START] = at
     done[2] = state[_START]
+    while done[1] > 0 and broken[3 * (done[1] - 1)] >= done[2]:
+        done[1] -= 1  # it is read again, with the block that it is in
     return _NONE

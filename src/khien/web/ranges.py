@@ -103,7 +103,7 @@ class RangeSite:
             return 200, _ASKED_BEFORE, b""
         if method != "GET":
             why = f"Only GET requests can be used to query ranges, but this request used the {method[:_LONGEST_METHOD]}"
-            return 405, (*_REFUSED, (b"allow", b"GET, HEAD, OPTIONS")), f"{why} verb".encode()
+            return 405, (*_REFUSED, (b"allow", b"GET, HEAD, OPTIONS")), f"{why} verb".encode(errors="replace")
         if len(prefix) != _DIGITS:
             return 400, _REFUSED, b"The hash prefix was not in a valid format"
         if not _PREFIX.fullmatch(prefix):
