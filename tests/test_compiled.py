@@ -67,10 +67,6 @@ def test_a_bound_kernel_answers_as_the_kernel(given: int) -> None:
     assert total.bound(2)(*arguments[1:]) == 5, "of another the same kernel"
 
 
-def test_a_brief_kernel_answers_as_another() -> None:
-    assert run(Kernel(total.plain, total.answer, total.arguments, brief=True)) == run(total)
-
-
 @kernel("f8", "i8")
 def half(n):
     return n / 2

@@ -6,7 +6,7 @@ numba takes longer than scanning a million names. ``@inner`` marks the functions
 
 Kernels allocate nothing and raise nothing: they get pointers to arrays the caller made, and answer a number. The cache
 is the one place where a pure part may touch the disk (a directory of the user's own, mode 0700; each file carries the
-digest of its contents). Calls release the GIL, but those of brief and of bound kernels.
+digest of its contents). Calls release the GIL, but those of bound kernels.
 """
 
 import ctypes
@@ -145,14 +145,11 @@ def _is_inner(value: Any) -> bool:
     return isinstance(value, FunctionType) and hasattr(value, "inner")
 
 
-def kernel(answer: str, *arguments: str, brief: bool = False) -> Callable[[Any], "Kernel"]:
-    """Makes a kernel of a function; types are ``u1`` ... ``f8`` for numbers and ``u1*`` for pointers to arrays.
-
-    brief: it takes less than a millisecond, mostly some microseconds, and holds the GIL: to let it go takes as long.
-    """
+def kernel(answer: str, *arguments: str) -> Callable[[Any], "Kernel"]:
+    """Makes a kernel of a function; types are ``u1`` ... ``f8`` for numbers and ``u1*`` for pointers to arrays."""
 
     def decorate(function: Any) -> "Kernel":
-        return Kernel(function, answer, arguments, brief)
+        return Kernel(function, answer, arguments)
 
     return decorate
 
@@ -164,9 +161,8 @@ def _native_type(declared: str) -> Any:
 class Kernel:
     """A compiled function. ``plain`` is the same function, interpreted: the reference it is held to."""
 
-    def __init__(self, function: Any, answer: str, arguments: tuple[str, ...], brief: bool = False) -> None:
+    def __init__(self, function: Any, answer: str, arguments: tuple[str, ...]) -> None:
         self.plain = function
-        self.brief = brief
         self.answer = answer
         self.arguments = arguments
         self.__doc__ = function.__doc__
@@ -254,8 +250,8 @@ class Kernel:
 
     def _load(self) -> Any:
         types = [_native_type(each) for each in self.arguments]
-        prototype = ctypes.PYFUNCTYPE if self.brief else ctypes.CFUNCTYPE
-        return prototype(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *types)(_link(self._object()))
+        prototype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *types)
+        return prototype(_link(self._object()))
 
     def _object(self) -> bytes:
         return kept(f"{self.plain.__name__}-{self._key()}.o", self._compile)

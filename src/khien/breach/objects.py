@@ -5,13 +5,15 @@ of Python, once a block (labels).
 """
 
 import json
+from functools import cache
+from typing import Any
 
 import numpy as np
 
 from khien.breach import leaked
 from khien.breach.labels import MAIL, NAME, PHONE, SECRET, UNTOLD, URL, remembered, room, tell
 from khien.breach.leaked import BROKEN, EMPTY, SPANS, TOO_LONG, Read, Spans, add, refuse
-from khien.breach.octets import ASCII, HIGHEST, LOWEST, eight, find, first, four, from_on, nibble, zeros
+from khien.breach.octets import ASCII, HIGHEST, LOWEST, classes, eight, find, first, four, from_on, nibble, run, zeros
 from khien.compiled import inner, kernel
 
 LONGEST = 1 << 16  # octets of a line
@@ -21,10 +23,11 @@ DEEPEST = 60  # objects and arrays within each other, a bit each; of more the li
 _SHORT, _FEW = 2, 2  # octets of a value, at least, and how many more there is room for
 _QUOTE, _BACKSLASH, _COLON, _COMMA, _UNKNOWN = b'"\\:,?'
 _MINUS, _PLUS, _DOT, _ZERO, _E = b"-+.0e"
-_OPEN, _CLOSE, _OPEN_LIST, _CLOSE_LIST, _NEWLINE = b"{}[]\n"
-_SPACE, _TAB, _RETURN, _BACKSPACE, _FORM_FEED = b" \t\r\b\f"
+_OPEN, _CLOSE, _OPEN_LIST, _CLOSE_LIST = b"{}[]"
+_BLANK, _TAB, _RETURN, _NEWLINE, _BACKSPACE, _FORM_FEED = b" \t\r\n\b\f"
 _SLASH, _B, _F, _N, _R, _T, _UNICODE = b"/bfnrtu"  # behind a backslash (RFC 8259, section 7)
-_MARK_1, _MARK_2, _MARK_3 = b"\xef\xbb\xbf"
+_SPACE, _DIGIT, _AROUND = 1, 2, 4  # what an octet may be, bits: whitespace is that of RFC 8259, section 2
+_MARKS = {_SPACE: rb"[ \t\r]", _DIGIT: rb"[0-9]", _AROUND: rb"[][, \t\r\xef\xbb\xbf]"}  # an object in its line
 _TRUE, _FALSE, _NULL = (int.from_bytes(each[:4], "little") for each in (b"true", b"false", b"null"))  # begin so
 _HIGH, _LOW, _PAIRED, _ABOVE = 0xD800, 0xDC00, 0x10000, 0xE000  # surrogates (RFC 8259, section 7)
 _NONE = -1
@@ -44,37 +47,15 @@ def objects(block: bytes, ended: bool, hashed: bool = False) -> Read:
     labels, fields = room(), np.empty(_FIELD * (min(len(block), LONGEST) // _SHORT + _FEW), np.int64)
     state = np.zeros(_STATE, np.int64)
     state[_AT] = _NONE
-    while (place := read_objects(octets, len(block), ended, labels, fields, state, *spans)) >= 0:
+    while (place := read_objects(octets, len(block), ended, _classes(), labels, fields, state, *spans)) >= 0:
         begin, end = labels[place : place + 2].tolist()
         tell(labels, place, json.loads(b'"%s"' % block[begin:end]))
     return leaked.read(octets, spans, hashed)
 
 
-@inner
-def around(code):
-    """Whether an octet may stand around the object of a line."""
-    mark = (code == _MARK_1) | (code == _MARK_2) | (code == _MARK_3)
-    return mark | space(code) | (code == _OPEN_LIST) | (code == _CLOSE_LIST) | (code == _COMMA)
-
-
-@inner
-def space(code):
-    """Whether it is whitespace within a line (RFC 8259, section 2)."""
-    return (code == _SPACE) | (code == _TAB) | (code == _RETURN)
-
-
-@inner
-def behind_space(block, at, end):
-    while at < end and space(block[at]):
-        at += 1
-    return at
-
-
-@inner
-def digits_end(block, at, end):
-    while at < end and 48 <= block[at] < 58:
-        at += 1
-    return at
+@cache
+def _classes() -> Any:
+    return classes(_MARKS)
 
 
 @inner
@@ -95,7 +76,7 @@ def usual_end(block, at, end):
     while at + 8 <= end:
         word = eight(block, at)
         met = zeros(word ^ np.uint64(LOWEST * _QUOTE)) | zeros(word ^ np.uint64(LOWEST * _BACKSLASH))
-        met |= (word | ~from_on(word & np.uint64(ASCII), _SPACE)) & np.uint64(HIGHEST)
+        met |= (word | ~from_on(word & np.uint64(ASCII), _BLANK)) & np.uint64(HIGHEST)
         if met:
             return at + first(met)
         at += 8
@@ -162,7 +143,7 @@ def string_end(block, at, end):
             escaped = True
             width = escape_width(block, at, end)
         elif code < 128:
-            width = 1 if code >= _SPACE else 0
+            width = 1 if code >= _BLANK else 0
         else:
             width = letter_width(block, at, end)
         if width == 0:
@@ -171,7 +152,7 @@ def string_end(block, at, end):
 
 
 @inner
-def scalar_end(block, at, end):
+def scalar_end(block, at, end, classes):
     """Where a number or a literal ends, NONE where it is none; and whether it is a whole number."""
     if at + 4 <= end:
         word = four(block, at)
@@ -181,20 +162,20 @@ def scalar_end(block, at, end):
             return np.int64(at + 5), False
     at += block[at] == _MINUS
     begin = at
-    at = digits_end(block, at, end)
+    at = run(block, at, end, classes, _DIGIT)
     if at == begin or (block[begin] == _ZERO and at > begin + 1):
         return np.int64(_NONE), False
     whole = np.int64(at)
     if at < end and block[at] == _DOT:
         begin = at + 1
-        at = digits_end(block, begin, end)
+        at = run(block, begin, end, classes, _DIGIT)
         if at == begin:
             return np.int64(_NONE), False
     if at < end and block[at] | 32 == _E:
         at += 1
         at += at < end and (block[at] == _PLUS or block[at] == _MINUS)
         begin = at
-        at = digits_end(block, begin, end)
+        at = run(block, begin, end, classes, _DIGIT)
         if at == begin:
             return np.int64(_NONE), False
     return np.int64(at), at == whole
@@ -235,7 +216,7 @@ def leave(state):
 
 
 @inner
-def key(block, size, at, end, labels, state):
+def key(block, size, at, end, classes, labels, state):
     """Takes a key; where its value begins, NONE where it has none, and the place of what is to be told of it, NONE:
     nothing."""
     behind, _ = string_end(block, at + 1, end)
@@ -245,14 +226,14 @@ def key(block, size, at, end, labels, state):
             return np.int64(at), place
         state[_KIND] = kind
     if behind != _NONE:
-        behind = behind_space(block, behind + 1, end)
+        behind = run(block, behind + 1, end, classes, _SPACE)
         behind = behind + 1 if behind < end and block[behind] == _COLON else np.int64(_NONE)
     state[_WANT] = _VALUE
     return behind, np.int64(_NONE)
 
 
 @inner
-def value(block, at, end, fields, state):
+def value(block, at, end, classes, fields, state):
     """Takes a value, of an object or an array its beginning; where it ends, NONE where it does not."""
     code = block[at]
     if code == _OPEN or code == _OPEN_LIST:
@@ -263,7 +244,7 @@ def value(block, at, end, fields, state):
             note(fields, state, at + 1, behind, escaped)
             behind += 1
     else:
-        behind, whole = scalar_end(block, at, end)
+        behind, whole = scalar_end(block, at, end, classes)
         if behind != _NONE and whole:
             note(fields, state, at, behind, False)
     state[_WANT] = _BEHIND
@@ -271,12 +252,12 @@ def value(block, at, end, fields, state):
 
 
 @inner
-def walk(block, size, end, labels, fields, state):
+def walk(block, size, end, classes, labels, fields, state):
     """Goes on through the object that a line is. WHOLE: this was all of it; WRONG: it is none; else the place of a key
     that it wants to be told of."""
     at = state[_AT]
     while at >= 0:
-        at = behind_space(block, at, end)
+        at = run(block, at, end, classes, _SPACE)
         outside, want = state[_DEPTH] == 0, state[_WANT]
         if at == end:
             return np.int64(_WHOLE if outside and want == _BEHIND else _WRONG)
@@ -289,7 +270,7 @@ def walk(block, size, end, labels, fields, state):
             asked = np.int64(_NONE)
             behind = np.int64(_NONE)
             if code == _QUOTE:
-                behind, asked = key(block, size, at, end, labels, state)
+                behind, asked = key(block, size, at, end, classes, labels, state)
             if asked >= 0:
                 state[_AT] = at
                 return asked
@@ -298,7 +279,7 @@ def walk(block, size, end, labels, fields, state):
             state[_WANT] = _KEY if in_object else _VALUE
             at = at + 1 if code == _COMMA and not outside else np.int64(_NONE)
         else:
-            at = value(block, at, end, fields, state)
+            at = value(block, at, end, classes, fields, state)
     return np.int64(_WRONG)
 
 
@@ -369,8 +350,8 @@ def join(block, fields, count, rows, done):
     return done[0] > before or add(rows, done, name, name_end, secret, secret_end)
 
 
-@kernel("i8", "u1*", "i8", "i8", "i8*", "i8*", "i8*", *SPANS)
-def read_objects(block, size, ended, labels, fields, state, rows, broken, done):
+@kernel("i8", "u1*", "i8", "i8", "u1*", "i8*", "i8*", "i8*", *SPANS)
+def read_objects(block, size, ended, classes, labels, fields, state, rows, broken, done):
     """Notes the rows of lines that are whole. Answers the place of a key that it wants to be told of before it goes on,
     NONE at the end."""
     while state[_LINE] < size:
@@ -380,9 +361,8 @@ def read_objects(block, size, ended, labels, fields, state, rows, broken, done):
             if end == size and not ended:
                 break
             begin, last = line, end
-            while begin < last and around(block[begin]):
-                begin += 1
-            while begin < last and around(block[last - 1]):
+            begin = run(block, begin, last, classes, _AROUND)
+            while begin < last and classes[block[last - 1]] & _AROUND:
                 last -= 1
             for each in range(_END, _STATE):
                 state[each] = 0  # and _WANT is _VALUE
@@ -392,7 +372,7 @@ def read_objects(block, size, ended, labels, fields, state, rows, broken, done):
             refuse(broken, done, line, end, TOO_LONG)
         elif begin < last:
             inside = state[_DEPTH] > 0 or block[begin] == _OPEN
-            wanted = walk(block, size, last, labels, fields, state) if inside else np.int64(_WRONG)
+            wanted = walk(block, size, last, classes, labels, fields, state) if inside else np.int64(_WRONG)
             if wanted >= 0:
                 return wanted
             if wanted == _WRONG:

@@ -249,7 +249,7 @@ def _copy_line(lines, at, end, digits, out, to):
     return length
 
 
-@kernel("i8", "u1*", "i8", "u1*", "i8", "i8", "u1*", brief=True)
+@kernel("i8", "u1*", "i8", "u1*", "i8", "i8", "u1*")
 def _merge(one, first, other, second, digits, out):
     """Merges lines that are sorted by so many digits."""
     a = b = to = 0

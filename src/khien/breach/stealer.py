@@ -31,9 +31,15 @@ NOTHING = (  # what stands for a value that is not there, in any case
 
 _NOTHINGS, _TWO = len(NOTHING), 16  # how many, and octets of two words, which hold each
 _SHORT, _FEW = 2, 2  # octets of what is noted, at least, and how many more there is room for
-_LETTER, _NAME, _STROKE = 1, 2, 4  # what an octet may be, bits
-_MARKS = {_LETTER: rb"[A-Za-z\x80-\xff]", _NAME: rb"[A-Za-z\x80-\xff ()/_-]", _STROKE: rb"[ \t=*_#~+-]"}
-_COLON, _SPACE, _TAB, _RETURN, _NEWLINE = b": \t\r\n"
+_LETTER, _NAME, _STROKE, _BLANK, _SPACE = 1, 2, 4, 8, 16  # what an octet may be, bits
+_MARKS = {
+    _LETTER: rb"[A-Za-z\x80-\xff]",
+    _NAME: rb"[A-Za-z\x80-\xff ()/_-]",
+    _STROKE: rb"[ \t=*_#~+-]",
+    _BLANK: rb"[ \t]",
+    _SPACE: rb"\s",
+}
+_COLON, _TAB, _RETURN, _NEWLINE = b":\t\r\n"
 _WIDE_1, _WIDE_2, _WIDE_3 = b"\xef\xbc\x9a"  # a colon of full width
 _NONE = -1
 _AT, _START, _LOGIN, _LOGIN_END, _PASS, _PASS_END, _STATE = range(7)  # where a reading stands
@@ -64,24 +70,6 @@ def _nothing() -> Any:
 
 
 @inner
-def blank(code):
-    return (code == _SPACE) | (code == _TAB)
-
-
-@inner
-def space(code):
-    """Whether bytes.strip takes it off."""
-    return (code == _SPACE) | (code >= _TAB) & (code <= _RETURN)
-
-
-@inner
-def behind_blanks(block, at, end):
-    while at < end and blank(block[at]):
-        at += 1
-    return at
-
-
-@inner
 def colon(block, at, end):
     """How many octets a colon takes that stands here; 0: none does."""
     if block[at] == _COLON:
@@ -94,7 +82,7 @@ def colon(block, at, end):
 def label(block, at, end, classes):
     """Where the label begins and ends that a line begins with, and where the value behind it does, as columns.labelled
     says; NONE as the last: there is none."""
-    begin = behind_blanks(block, at, end)
+    begin = run(block, at, end, classes, _BLANK)
     behind = at = begin + 1
     if at >= end or not classes[block[begin]] & _LETTER:
         return begin, begin, np.int64(_NONE)
@@ -102,23 +90,22 @@ def label(block, at, end, classes):
         code = block[at]
         if at > begin + 1:
             if code == _TAB:
-                at = behind_blanks(block, at, end)
+                at = run(block, at, end, classes, _BLANK)
             width = colon(block, at, end) if at < end else 0
             if width:
                 value = np.int64(at + width)
-                return begin, behind, value + (value < end and blank(block[value]))
+                return begin, behind, value + (value < end and classes[block[value]] & _BLANK != 0)
         if code == _TAB or not classes[code] & _NAME:
             break
         at += 1
-        behind = behind if code == _SPACE else at
+        behind = behind if classes[code] & _BLANK else at
     return begin, begin, np.int64(_NONE)
 
 
 @inner
-def stripped(block, begin, end):
-    while begin < end and space(block[begin]):
-        begin += 1
-    while end > begin and space(block[end - 1]):
+def stripped(block, begin, end, classes):
+    begin = run(block, begin, end, classes, _SPACE)
+    while end > begin and classes[block[end - 1]] & _SPACE:
         end -= 1
     return begin, end
 
@@ -147,7 +134,7 @@ def close(end, state, rows, broken, done):
 
 
 @inner
-def take(block, size, kind, at, value, end, nothing, state, rows, broken, done):
+def take(block, size, kind, at, value, end, classes, nothing, state, rows, broken, done):
     """Takes the value behind a label into the block, which ends before the label where it has such a one."""
     login, secret = state[_LOGIN] >= 0, state[_PASS] >= 0
     account = (kind >= MAIL) & (kind <= NAME)
@@ -155,7 +142,7 @@ def take(block, size, kind, at, value, end, nothing, state, rows, broken, done):
         close(at, state, rows, broken, done)
         state[_START] = at
     if account or kind == SECRET:
-        begin, behind = stripped(block, value, end)
+        begin, behind = stripped(block, value, end, classes)
         if is_nothing(block, size, begin, behind, nothing):
             value = begin = behind = end
         if account:
@@ -192,7 +179,7 @@ def read_blocks(block, size, ended, nuls, classes, nothing, labels, state, rows,
                 if kind == UNTOLD:
                     state[_AT] = at
                     return place
-                take(block, size, kind, at, value, end, nothing, state, rows, broken, done)
+                take(block, size, kind, at, value, end, classes, nothing, state, rows, broken, done)
             elif run(block, at, end, classes, _STROKE) == end:
                 close(at, state, rows, broken, done)
                 state[_START] = behind
